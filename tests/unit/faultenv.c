@@ -1,0 +1,297 @@
+/* SPDX-License-Identifier: MIT */
+/* faultenv.c - each function asks blocked() whether to fail and else calls env_system(). */
+#include "faultenv.h"
+
+#include <assert.h>
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <base/intmath.h>
+
+/* Count the call; true, with errno set, if it must fail. */
+static bool blocked(struct faultenv *f, enum faultenv_call call)
+{
+	unsigned long number;
+	int none = -1;
+
+	atomic_fetch_add(&f->counts[call], 1);
+	if (f->kind != FAULTENV_ANY && f->kind != call)
+		return false;
+	number = atomic_fetch_add(&f->counted, 1) + 1;
+	if (f->die_at == number)
+		_exit(FAULTENV_DIED);
+	if (!f->fail_at || number < f->fail_at || (number > f->fail_at && !f->fail_on))
+		return false;
+	atomic_compare_exchange_strong(&f->struck, &none, (int)call);
+	errno = f->error;
+	return true;
+}
+
+static bool refused(int error)
+{
+	if (error)
+		errno = error;
+	return error != 0;
+}
+
+static const struct sherd_env_files *real(void)
+{
+	return env_system()->files;
+}
+
+static int fault_openat(void *context, int directory, const char *path, int flags, mode_t mode)
+{
+	struct faultenv *f = context;
+
+	if (blocked(f, FAULTENV_OPENAT))
+		return -1;
+	if ((flags & O_TMPFILE) == O_TMPFILE && refused(f->no_tmpfile))
+		return -1;
+	return real()->openat(NULL, directory, path, flags, mode);
+}
+
+static int fault_close(void *context, int fd)
+{
+	bool fails = blocked(context, FAULTENV_CLOSE);
+	int error = errno;
+	int r = real()->close(NULL, fd);
+
+	if (fails)
+		errno = error;
+	return fails ? -1 : r;
+}
+
+static size_t shortened(const struct faultenv *f, size_t size)
+{
+	return f->short_max ? INT_MIN_OF(size, f->short_max) : size;
+}
+
+static ssize_t fault_read(void *context, int fd, void *buffer, size_t size)
+{
+	if (blocked(context, FAULTENV_READ))
+		return -1;
+	return real()->read(NULL, fd, buffer, shortened(context, size));
+}
+
+static ssize_t fault_write(void *context, int fd, const void *buffer, size_t size)
+{
+	struct faultenv *f = context;
+
+	if (blocked(f, FAULTENV_WRITE))
+		return -1;
+	if (f->write_nothing)
+		return 0;
+	return real()->write(NULL, fd, buffer, shortened(f, size));
+}
+
+/* Copies of the parts, as many as kernels take, that hold no more than short_max bytes. */
+static int shorten_parts(
+	const struct faultenv *f, const struct iovec *parts, int count, struct iovec *ret_parts)
+{
+	size_t left = f->short_max ? f->short_max : SIZE_MAX;
+	int used = 0;
+
+	assert(count >= 0 && count <= IOV_MAX);
+	while (used < count && left) {
+		ret_parts[used] = parts[used];
+		ret_parts[used].iov_len = INT_MIN_OF(parts[used].iov_len, left);
+		left -= ret_parts[used].iov_len;
+		used++;
+	}
+	return used;
+}
+
+static ssize_t fault_preadv(void *context, int fd, const struct iovec *parts, int count, off_t at)
+{
+	struct iovec fewer[IOV_MAX];
+
+	if (blocked(context, FAULTENV_PREADV))
+		return -1;
+	count = shorten_parts(context, parts, count, fewer);
+	return real()->preadv(NULL, fd, fewer, count, at);
+}
+
+static ssize_t fault_pwritev(void *context, int fd, const struct iovec *parts, int count, off_t at)
+{
+	struct faultenv *f = context;
+	struct iovec fewer[IOV_MAX];
+
+	if (blocked(f, FAULTENV_PWRITEV))
+		return -1;
+	if (f->write_nothing)
+		return 0;
+	count = shorten_parts(f, parts, count, fewer);
+	return real()->pwritev(NULL, fd, fewer, count, at);
+}
+
+static int fault_fstat(void *context, int fd, struct stat *ret_stat)
+{
+	if (blocked(context, FAULTENV_FSTAT))
+		return -1;
+	return real()->fstat(NULL, fd, ret_stat);
+}
+
+static int fault_fstatat(
+	void *context, int directory, const char *path, struct stat *ret_stat, int flags)
+{
+	if (blocked(context, FAULTENV_FSTATAT))
+		return -1;
+	return real()->fstatat(NULL, directory, path, ret_stat, flags);
+}
+
+static ssize_t fault_readlinkat(
+	void *context, int directory, const char *path, char *buffer, size_t size)
+{
+	if (blocked(context, FAULTENV_READLINKAT))
+		return -1;
+	return real()->readlinkat(NULL, directory, path, buffer, size);
+}
+
+static int fault_ftruncate(void *context, int fd, off_t size)
+{
+	if (blocked(context, FAULTENV_FTRUNCATE))
+		return -1;
+	return real()->ftruncate(NULL, fd, size);
+}
+
+static int fault_fchmod(void *context, int fd, mode_t mode)
+{
+	if (blocked(context, FAULTENV_FCHMOD))
+		return -1;
+	return real()->fchmod(NULL, fd, mode);
+}
+
+static int fault_fsync(void *context, int fd)
+{
+	if (blocked(context, FAULTENV_FSYNC))
+		return -1;
+	return real()->fsync(NULL, fd);
+}
+
+static int fault_link_fd(void *context, int fd, int directory, const char *path)
+{
+	if (blocked(context, FAULTENV_LINK_FD))
+		return -1;
+	return real()->link_fd(NULL, fd, directory, path);
+}
+
+static int fault_renameat2(void *context, int directory, const char *from, int to_directory,
+	const char *to, unsigned flags)
+{
+	struct faultenv *f = context;
+
+	if (blocked(f, FAULTENV_RENAMEAT2))
+		return -1;
+	if (flags && refused(f->no_flags))
+		return -1;
+	return real()->renameat2(NULL, directory, from, to_directory, to, flags);
+}
+
+static int fault_linkat(
+	void *context, int directory, const char *from, int to_directory, const char *to, int flags)
+{
+	struct faultenv *f = context;
+
+	if (blocked(f, FAULTENV_LINKAT) || refused(f->no_link))
+		return -1;
+	return real()->linkat(NULL, directory, from, to_directory, to, flags);
+}
+
+static int fault_unlinkat(void *context, int directory, const char *path, int flags)
+{
+	if (blocked(context, FAULTENV_UNLINKAT))
+		return -1;
+	return real()->unlinkat(NULL, directory, path, flags);
+}
+
+static int fault_wait_readable(void *context, int fd, int milliseconds)
+{
+	if (blocked(context, FAULTENV_WAIT_READABLE))
+		return -1;
+	return real()->wait_readable(NULL, fd, milliseconds);
+}
+
+static uint64_t fault_clock_real_ns(void *context)
+{
+	(void)context;
+	return env_system()->clock_real_ns(NULL);
+}
+
+static uint64_t fault_clock_monotonic_ns(void *context)
+{
+	(void)context;
+	return env_system()->clock_monotonic_ns(NULL);
+}
+
+static int fault_random(void *context, void *buffer, size_t size)
+{
+	if (blocked(context, FAULTENV_RANDOM))
+		return -1;
+	return env_system()->random(NULL, buffer, size);
+}
+
+static const struct sherd_env_files fault_files = {
+	.openat = fault_openat,
+	.close = fault_close,
+	.read = fault_read,
+	.preadv = fault_preadv,
+	.write = fault_write,
+	.pwritev = fault_pwritev,
+	.fstat = fault_fstat,
+	.fstatat = fault_fstatat,
+	.readlinkat = fault_readlinkat,
+	.ftruncate = fault_ftruncate,
+	.fchmod = fault_fchmod,
+	.fsync = fault_fsync,
+	.link_fd = fault_link_fd,
+	.renameat2 = fault_renameat2,
+	.linkat = fault_linkat,
+	.unlinkat = fault_unlinkat,
+	.wait_readable = fault_wait_readable,
+};
+
+void faultenv_init(struct faultenv *f)
+{
+	memset(f, 0, sizeof(*f));
+	f->env = (struct sherd_env){
+		.context = f,
+		.files = &fault_files,
+		.clock_real_ns = fault_clock_real_ns,
+		.clock_monotonic_ns = fault_clock_monotonic_ns,
+		.random = fault_random,
+	};
+	f->kind = FAULTENV_ANY;
+	f->error = EIO;
+	atomic_store(&f->struck, -1);
+}
+
+bool faultenv_struck(const struct faultenv *f)
+{
+	return atomic_load(&f->struck) >= 0;
+}
+
+const char *faultenv_name(int call)
+{
+	static const char *const names[] = {"openat", "close", "read", "preadv", "write", "pwritev",
+		"fstat", "fstatat", "readlinkat", "ftruncate", "fchmod", "fsync", "link_fd",
+		"renameat2", "linkat", "unlinkat", "wait_readable", "random"};
+
+	static_assert(ARRAY_COUNT(names) == FAULTENV_CALLS, "one name for each call");
+	return call >= 0 && call < FAULTENV_CALLS ? names[call] : "nothing";
+}
+
+unsigned faultenv_descriptors(void)
+{
+	DIR *folder = opendir("/proc/self/fd");
+	unsigned count = 0;
+
+	assert(folder);
+	while (readdir(folder))
+		count++;
+	closedir(folder);
+	return count - 3; /* ".", ".." and the folder's own */
+}
