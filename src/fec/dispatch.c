@@ -32,65 +32,122 @@ static const struct fec_kernel *const known_kernels[] = {
 static const struct fec_kernel *usable[ARRAY_COUNT(known_kernels) + 1];
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 
-#define TEST_SOURCES 3
-#define TEST_SIZE_MAX 545 /* two of the widest column steps, a register, and some bytes */
+#define TEST_SOURCES 5    /* two steps of two, and one */
+#define TEST_SIZE_MAX 590 /* two of the widest column steps, a register, and some bytes */
+#define TEST_AT 64        /* where an aligned target begins; others one byte later */
+#define TEST_ROW (TEST_AT + TEST_SIZE_MAX + 50)
+static_assert(TEST_ROW % 64 == 0, "each row of targets is aligned as the first");
 
-/* One product: do the kernel and the definition agree, and is nothing beyond the blocks written? */
-static bool same_dot(const struct fec_kernel *kernel, const uint8_t coefficients[], size_t outputs,
-	size_t size, size_t skew, bool with_start)
+/* One product to try a kernel with. */
+struct trial {
+	_Alignas(64) uint8_t got[FEC_OUTPUTS_MAX][TEST_ROW];
+	uint8_t want[FEC_OUTPUTS_MAX][TEST_SIZE_MAX];
+	uint8_t blocks[TEST_SOURCES][TEST_SIZE_MAX + 64];
+	uint8_t coefficients[TEST_SOURCES * FEC_OUTPUTS_MAX];
+	size_t outputs, size, skew;
+	bool with_start;
+};
+
+static uint8_t paint(size_t output)
+{
+	return (uint8_t)(0xa5 + output);
+}
+
+/* Random enough; any 256 bytes of a block in a row are all different. */
+static void fill_trial(struct trial *t, unsigned first_coefficient)
+{
+	for (size_t i = 0; i < TEST_SOURCES * t->outputs; i++)
+		t->coefficients[i] = (uint8_t)(first_coefficient + i);
+	for (size_t s = 0; s < TEST_SOURCES; s++)
+		for (size_t c = 0; c < t->skew + t->size; c++)
+			t->blocks[s][c] = (uint8_t)(first_coefficient + 7 * s + c * (29 + 2 * s));
+}
+
+/* Outputs go to ${rows}, ${row_size} bytes apart, from byte ${at} on. */
+static void dot_trial(const struct trial *t, const struct fec_kernel *kernel, uint8_t *rows,
+	size_t row_size, size_t at, bool ahead)
 {
 	_Alignas(64) uint8_t table[TEST_SOURCES * FEC_OUTPUTS_MAX * 32];
-	_Alignas(64) uint8_t blocks[TEST_SOURCES][TEST_SIZE_MAX + 64];
-	static_assert(sizeof(table) + sizeof(blocks) < 8192, "fits a small stack");
-	uint8_t got[FEC_OUTPUTS_MAX][TEST_SIZE_MAX + 3], want[FEC_OUTPUTS_MAX][TEST_SIZE_MAX + 3];
-	const uint8_t *source[TEST_SOURCES], *start[FEC_OUTPUTS_MAX];
+	const uint8_t *source[TEST_SOURCES];
 	uint8_t *target[FEC_OUTPUTS_MAX];
-	struct fec_dot d = {.table = table,
+
+	assert(kernel->slot_size <= 32);
+	for (size_t i = 0; i < TEST_SOURCES * t->outputs; i++)
+		kernel->prepare(t->coefficients[i], table + i * kernel->slot_size);
+	for (size_t s = 0; s < TEST_SOURCES; s++)
+		source[s] = t->blocks[s];
+	for (size_t o = 0; o < t->outputs; o++) {
+		target[o] = rows + o * row_size;
+		memset(target[o], paint(o), row_size);
+	}
+	kernel->dot(&(struct fec_dot){.table = table,
 		.source = source,
-		.source_at = skew,
-		.ahead = source,
+		.source_at = t->skew,
+		.ahead = ahead ? source : NULL,
 		.target = target,
-		.target_at = 1,
-		.size = size,
+		.target_at = at,
+		.start = t->with_start ? (const uint8_t *const *)target : NULL,
+		.start_at = at,
+		.size = t->size,
 		.sources = TEST_SOURCES,
-		.outputs = outputs};
+		.outputs = t->outputs,
+		.bypass = at == TEST_AT});
+	if (kernel->fence)
+		kernel->fence();
+}
 
-	for (size_t s = 0; s < TEST_SOURCES; s++) {
-		for (size_t c = 0; c < sizeof(blocks[s]); c++)
-			blocks[s][c] = (uint8_t)(coefficients[s] + 7 * s + c * 29 + (c >> 3));
-		source[s] = blocks[s];
-	}
-	for (int turn = 0; turn < 2; turn++) {
-		const struct fec_kernel *k = turn ? &fec_kernel_portable : kernel;
+/* Is ${row} what is wanted of output ${o}, and paint before and after it? */
+static bool row_right(const struct trial *t, size_t o, const uint8_t *row, size_t at)
+{
+	for (size_t c = 0; c < TEST_ROW; c++) {
+		bool inside = c >= at && c < at + t->size;
 
-		for (size_t i = 0; i < TEST_SOURCES * outputs; i++)
-			k->prepare(coefficients[i], table + i * k->slot_size);
-		for (size_t o = 0; o < outputs; o++) {
-			target[o] = turn ? want[o] : got[o];
-			memset(target[o], 0xa5 + (int)o, sizeof(got[o]));
-			start[o] = target[o];
-		}
-		d.start = with_start ? start : NULL;
-		d.start_at = d.target_at;
-		k->dot(&d);
+		if (row[c] != (inside ? t->want[o][c - at] : paint(o)))
+			return false;
 	}
-	return memcmp(got, want, outputs * sizeof(got[0])) == 0;
+	return true;
+}
+
+/* Every way to compute one product: fetching ahead or not, bypassing the cache or not. */
+static bool trial_right(
+	struct trial *t, const struct fec_kernel *kernel, unsigned first_coefficient)
+{
+	fill_trial(t, first_coefficient);
+	dot_trial(t, &fec_kernel_portable, t->want[0], TEST_SIZE_MAX, 0, false);
+	for (unsigned way = 0; way < 4; way++) {
+		size_t at = TEST_AT + (way >> 1);
+
+		dot_trial(t, kernel, t->got[0], TEST_ROW, at, way & 1);
+		for (size_t o = 0; o < t->outputs; o++)
+			if (!row_right(t, o, t->got[o], at))
+				return false;
+	}
+	return true;
 }
 
 bool fec_kernel_self_test(const struct fec_kernel *kernel)
 {
-	static const size_t sizes[] = {1, 15, 31, 63, 64, 100, 129, 257, TEST_SIZE_MAX};
-	uint8_t coefficients[TEST_SOURCES * FEC_OUTPUTS_MAX];
-	unsigned next = 0; /* runs through all coefficients again and again */
+	/* every second one with `start`; the last two hold every step and an end */
+	static const size_t sizes[] = {1, 15, 31, 64, 100, 330, TEST_SIZE_MAX};
+	struct trial t;
+	unsigned next = 0; /* first coefficient of a trial */
 
-	for (size_t outputs = 1; outputs <= kernel->outputs_max; outputs++) {
+	for (t.outputs = 1; t.outputs <= kernel->outputs_max; t.outputs++) {
 		for (size_t i = 0; i < ARRAY_COUNT(sizes); i++) {
-			for (size_t c = 0; c < TEST_SOURCES * outputs; c++)
-				coefficients[c] = (uint8_t)next++;
-			if (!same_dot(kernel, coefficients, outputs, sizes[i], i * 5 % 64, i & 1))
+			t.size = sizes[i];
+			t.skew = i * 5;
+			t.with_start = i & 1;
+			if (!trial_right(&t, kernel, next))
 				return false;
+			next += TEST_SOURCES * (unsigned)t.outputs;
 		}
 	}
+	/* each coefficient with each byte */
+	t.outputs = kernel->outputs_max;
+	t.size = 256;
+	for (next = 0; next < 256; next += TEST_SOURCES * (unsigned)t.outputs)
+		if (!trial_right(&t, kernel, next))
+			return false;
 	return true;
 }
 

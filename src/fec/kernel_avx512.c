@@ -10,7 +10,7 @@
  *    that xors cost half an instruction for each multiplication;
  *  - all outputs in one pass, so that a source is loaded once: PASS(outputs, columns) keeps
  *    outputs * columns accumulators in the 32 registers, the number of columns chosen for each
- *    number of outputs by measurement (bench/, docs/decisions/004-kernels.md);
+ *    number of outputs by measurement (bench/, docs/decisions/005-kernels.md);
  *  - ends shorter than a register through masked loads and stores, which touch nothing else.
  * The compiler unrolls the loops over outputs and columns completely, as both are constants.
  */

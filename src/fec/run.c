@@ -2,7 +2,7 @@
 /*
  * run.c - running a plan over blocks: which columns, which outputs, which sources come when.
  *
- * Three loop orders, each the fastest where it is used (docs/decisions/004-kernels.md):
+ * Three loop orders, each the fastest where it is used (docs/decisions/005-kernels.md):
  *  - one pass: all sources, all outputs, the columns from left to right; for stripes in the cache.
  *    Where the sources are more than the processor's own prefetchers follow and more than the
  *    second-level cache holds, the next columns are fetched by hand;

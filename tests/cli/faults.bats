@@ -69,7 +69,7 @@ load helpers
 @test "too few open files allowed: an error, nothing left" {
 	random_file f 100000
 	exits 1 bash -c 'ulimit -n 64; exec zfec -k 100 -m 256 f'
-	says 'Too many open files'
+	says 'too many open files'
 	[ "$(listing)" = "f " ]
 }
 
@@ -155,7 +155,7 @@ as_nobody()
 @test "the folder for the output goes away in between" {
 	mkdir out
 	mkfifo in
-	zfec -p f -d out - <in 2>err &
+	zfec -p f -d out - <in 2>err 3>&- &
 	pid=$!
 	exec 9>in
 	echo start >&9
@@ -170,20 +170,31 @@ as_nobody()
 	[ "$(listing)" = "err in " ]
 }
 
-@test "a file that is deleted while it is read" {
+@test "an input that was deleted while it is open is read to its end" {
 	random_file f 1000000
-	mkfifo in
 	exits 0 zfec -p whole f
-	zfec -p part - < <(cat f; sleep 0.2) &
-	pid=$!
+	exec 8<f
 	rm f
-	wait $pid
+	exits 0 zfec -p part - <&8
+	exec 8<&-
 	cmp whole.5_8.fec part.5_8.fec
+}
+
+@test "a current folder that was deleted" {
+	random_file f 1000
+	exits 0 zfec -p whole f
+	mkdir gone
+	cd gone
+	rmdir ../gone
+	exits 1 zfec -p p "$BATS_TEST_TMPDIR/work/f"
+	exits 2 zunfec -o g "$BATS_TEST_TMPDIR"/work/whole.*_8.fec
+	cd "$BATS_TEST_TMPDIR/work"
+	[ "$(ls | wc -l)" = 9 ]
 }
 
 @test "a file that grows or shrinks while it is read: refused, nothing made" {
 	random_file f 60000000
-	(while echo more >>f; do :; done) 2>/dev/null &
+	(while echo more >>f; do :; done) 2>/dev/null 3>&- &
 	writer=$!
 	status=0
 	zfec --no-sync f 2>err || status=$?

@@ -21,10 +21,14 @@ load helpers
 		[ "$(ls $m | wc -l)" = $m ]
 	done
 	[ -e 9/f.8_9.fec ]
-	[ -e 10/f.00_10.fec ] && [ -e 10/f.09_10.fec ]
-	[ -e 99/f.00_99.fec ] && [ -e 99/f.98_99.fec ]
-	[ -e 100/f.000_100.fec ] && [ -e 100/f.099_100.fec ]
-	[ -e 256/f.000_256.fec ] && [ -e 256/f.255_256.fec ]
+	[ -e 10/f.00_10.fec ]
+	[ -e 10/f.09_10.fec ]
+	[ -e 99/f.00_99.fec ]
+	[ -e 99/f.98_99.fec ]
+	[ -e 100/f.000_100.fec ]
+	[ -e 100/f.099_100.fec ]
+	[ -e 256/f.000_256.fec ]
+	[ -e 256/f.255_256.fec ]
 }
 
 @test "the prefix is the input as it was given, below -d" {
@@ -107,7 +111,8 @@ load helpers
 	random_file b 500
 	exits 2 zfec -k 2 -m 3 a nothere b
 	says "cannot open 'nothere'"
-	[ -e a.2_3.fec ] && [ -e b.2_3.fec ]
+	[ -e a.2_3.fec ]
+	[ -e b.2_3.fec ]
 	rm ./b.*.fec
 	exits 1 zfec -k 2 -m 3 a nothere b
 	says "cannot encode 'a'"

@@ -148,7 +148,6 @@ make()
 	flip f.1_8.fec 20000
 	for force in '' -f; do
 		[ -n "$force" ] || exits 2 zunfec -o g f.0_8.fec f.4_8.fec f.5_8.fec
-		[ -z "$force" ] && codes='2' || codes='1 3'
 		for shares in 'f.0_8.fec' 'f.0_8.fec f.2_8.fec' 'f.0_8.fec f.2_8.fec nothere' \
 			'f.0_8.fec f.4_8.fec copy' 'f.0_8.fec empty f.2_8.fec' \
 			'f.0_8.fec f.1_8.fec f.2_8.fec f.3_8.fec' 'f f' ''; do

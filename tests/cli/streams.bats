@@ -22,7 +22,7 @@ load helpers
 @test "a named pipe as input" {
 	random_file f 100000
 	mkfifo pipe
-	cat f >pipe &
+	cat f >pipe 3>&- &
 	exits 0 zfec pipe
 	exits 0 zunfec -o g pipe.*_8.fec
 	cmp f g

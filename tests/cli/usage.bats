@@ -9,8 +9,8 @@ load helpers
 			exits 0 $tool $word
 			[ -z "$stderr" ]
 			[[ "$output" == "usage: $tool "* ]]
-			! grep -E '.{81}' <<<"$output"
-			! grep -P '\t| $' <<<"$output"
+			[ -z "$(grep -E '.{80}' <<<"$output")" ]
+			[ -z "$(grep -P '\t| $' <<<"$output")" ]
 		done
 	done
 	exits 0 zfec --oops -h

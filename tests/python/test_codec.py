@@ -390,9 +390,11 @@ class Decode(unittest.TestCase):
             self.assertEqual(self.d._wrong_blocks(blocks, numbers), (bad,))
             reverse = self.d._wrong_blocks(blocks[::-1], numbers[::-1])
             self.assertEqual(reverse, (5 - bad,))
+            four = [(bad + i) % 6 for i in range(4)]  # one more than k: noticed, not located
             with self.assertRaises(Error):
-                self.d._wrong_blocks(blocks[bad:] + blocks[: max(0, bad - 2)],
-                                     numbers[bad:] + numbers[: max(0, bad - 2)])
+                self.d._wrong_blocks([blocks[i] for i in four], four)
+            three = four[:3]  # nothing to compare with
+            self.assertEqual(self.d._wrong_blocks([blocks[i] for i in three], three), ())
         for bad in ((self.all, numbers[:5]), (self.all[:2], [0, 1]), (self.all, [0] * 6),
                     (self.all + [b"abcd"], numbers + [6])):
             with self.assertRaises(Error):

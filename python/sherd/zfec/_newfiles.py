@@ -31,6 +31,14 @@ def _write_all(fd, data):
         view = view[os.write(fd, view) :]
 
 
+def _forget(spare):
+    """Remove a temporary file. It may be gone; and if it cannot be removed, nothing is wrong but that."""
+    try:
+        os.unlink(spare)
+    except OSError:
+        pass
+
+
 def _sync_directory(directory):
     fd = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
@@ -132,11 +140,15 @@ class _NewFile:
         try:
             os.replace(self.spare, self.path)
         except BaseException:
-            if self.backup:
-                os.replace(self.backup, self.path)
-                self.backup = None
+            self._restore_backup()
             raise
         self.published = True
+
+    def _restore_backup(self):
+        if self.backup:
+            os.replace(self.backup, self.path)
+            _forget(self.backup)  # still there if both names were links to one file
+            self.backup = None
 
     def _publish_beside(self):
         try:
@@ -155,23 +167,20 @@ class _NewFile:
         if self.published:
             self.published = False
             if self.backup:
-                os.replace(self.backup, self.path)
+                self._restore_backup()
             else:
                 os.unlink(self.path)
 
     def forget_backup(self):
         if self.backup:
-            os.unlink(self.backup)
+            _forget(self.backup)
 
     def abort(self):
         try:
             self._close()
         except OSError:
             pass
-        try:
-            os.unlink(self.spare)
-        except OSError:
-            pass  # moved into place and retracted, or gone
+        _forget(self.spare)
 
 
 class NewFiles:
