@@ -23,14 +23,14 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <stdio.h>
+#include <stdio.h> /* RENAME_EXCHANGE */
 #include <string.h>
 
 #include <base/alloc.h>
 #include <base/err.h>
 #include <base/log.h>
+#include <base/target.h>
 
-#define LINKS_MAX 40      /* symbolic links followed, as the kernel does */
 #define TRIES_MAX 100     /* hidden names tried before giving up */
 #define RACES_MAX 10      /* times the place may change under our hands */
 #define NAME_PART_MAX 120 /* bytes of the name that its hidden one repeats; some file systems */
@@ -42,145 +42,10 @@
 /* Makes something of that name: 0, or -1 with errno; EEXIST asks for another name. */
 typedef int hidden_maker(struct newfile *f, const char *hidden);
 
-/* --- finding the place --- */
-
-static const char *kind_of(mode_t mode)
-{
-	switch (mode & S_IFMT) {
-	case S_IFDIR:
-		return "a directory";
-	case S_IFCHR:
-	case S_IFBLK:
-		return "a device";
-	case S_IFIFO:
-		return "a pipe";
-	case S_IFSOCK:
-		return "a socket";
-	case S_IFLNK:
-		return "a symbolic link";
-	default:
-		return "no regular file";
-	}
-}
-
-static int refuse_kind(const char *path, mode_t mode, struct sherd_error *err)
-{
-	return err_set(
-		err, SHERD_EXISTS, "'%s' is %s, which is never replaced", path, kind_of(mode));
-}
-
-static int refuse_existing(const char *path, struct sherd_error *err)
-{
-	return err_set(err, SHERD_EXISTS, "'%s' exists already", path);
-}
-
-/* Length of the folder part of path with its last slash; 0: none. */
-static size_t folder_length(const char *path)
-{
-	const char *slash = strrchr(path, '/');
-
-	return slash ? (size_t)(slash - path) + 1 : 0;
-}
-
-/* Where the link at ${path} points, as seen from where ${path} is seen from. */
-static int follow_link(
-	const struct sherd_env *env, const char *path, char **ret_path, struct sherd_error *err)
-{
-	char target[PATH_MAX];
-	ssize_t length =
-		env->files->readlinkat(env->context, AT_FDCWD, path, target, sizeof(target) - 1);
-	size_t folder;
-	char *followed;
-
-	if (length < 0)
-		return err_system(err, errno, "cannot read the link '%s'", path);
-	target[length] = '\0';
-	folder = target[0] == '/' ? 0 : folder_length(path);
-	if (folder > INT_MAX)
-		return err_system(err, ENAMETOOLONG, "cannot follow the link '%s'", path);
-	followed = mem_format("%.*s%s", (int)folder, path, target);
-	if (!followed)
-		return err_nomem(err);
-	*ret_path = followed;
-	return 0;
-}
-
-static bool same_file(const struct stat *a, const struct stat *b)
-{
-	return a->st_dev == b->st_dev && a->st_ino == b->st_ino;
-}
-
-/*
- * Follow the links from f->path on until it names something that is no link, or nothing. On
- * success ${ret_stat} is the regular file there, or all zero.
- */
-static int resolve(struct newfile *f, struct stat *ret_stat, struct sherd_error *err)
-{
-	const struct sherd_env *env = f->env;
-	struct stat st;
-
-	for (unsigned links = 0; links <= LINKS_MAX; links++) {
-		char *followed;
-		int r;
-
-		if (env->files->fstatat(
-			    env->context, AT_FDCWD, f->path, &st, AT_SYMLINK_NOFOLLOW) != 0) {
-			if (errno != ENOENT)
-				return err_system(err, errno, "cannot look at '%s'", f->path);
-			*ret_stat = (struct stat){0};
-			return 0;
-		}
-		if (!S_ISLNK(st.st_mode)) {
-			*ret_stat = st;
-			return S_ISREG(st.st_mode) ? 0 : refuse_kind(f->path, st.st_mode, err);
-		}
-		r = follow_link(env, f->path, &followed, err);
-		if (r)
-			return r;
-		mem_free(f->path);
-		f->path = followed;
-	}
-	return err_system(err, ELOOP, "cannot follow the link '%s'", f->path);
-}
-
-/*
- * Set f->path to the end of all links and check what is there; ${ret_stat} as resolve() does. The
- * kernel is asked first, since it also follows what is no path: /dev/stdout leads to a pipe.
- */
-static int find_place(
-	struct newfile *f, const char *path, struct stat *ret_stat, struct sherd_error *err)
-{
-	const struct sherd_env *env = f->env;
-	struct stat seen, found;
-	bool exists;
-	int r;
-
-	exists = env->files->fstatat(env->context, AT_FDCWD, path, &seen, 0) == 0;
-	if (!exists && errno != ENOENT)
-		return err_system(err, errno, "cannot look at '%s'", path);
-	if (exists && !S_ISREG(seen.st_mode))
-		return refuse_kind(path, seen.st_mode, err);
-	if (exists && !f->overwrite)
-		return refuse_existing(path, err);
-	f->path = mem_format("%s", path);
-	if (!f->path)
-		return err_nomem(err);
-	r = resolve(f, &found, err);
-	if (r)
-		return r;
-	if (found.st_mode && !f->overwrite)
-		return refuse_existing(f->path, err);
-	if (exists && (!found.st_mode || !same_file(&seen, &found)))
-		return err_set(
-			err, SHERD_IO, "'%s' leads to a file that has no path of its own", path);
-	*ret_stat = found;
-	return 0;
-}
-
 static int open_folder(struct newfile *f, struct sherd_error *err)
 {
 	const struct sherd_env *env = f->env;
-	size_t length = folder_length(f->path);
+	size_t length = target_folder_length(f->path);
 	CLEANUP(mem_free_at) char *folder = NULL;
 
 	if (!f->path[length])
@@ -309,7 +174,7 @@ static int open_steps(struct newfile *f, const char *path, struct sherd_error *e
 	struct stat old = {0};
 	int r, failed;
 
-	r = find_place(f, path, &old, err);
+	r = target_find(f->env, path, f->overwrite, &f->path, &old, err);
 	if (r)
 		return r;
 	r = open_folder(f, err);
@@ -519,13 +384,14 @@ static int place_over(struct newfile *f)
 static int check_replaceable(struct newfile *f, struct sherd_error *err)
 {
 	const struct sherd_env *env = f->env;
-	struct stat st;
+	struct stat there;
 
-	if (!f->overwrite)
-		return refuse_existing(f->path, err);
-	if (env->files->fstatat(env->context, f->directory, f->name, &st, AT_SYMLINK_NOFOLLOW) != 0)
-		return errno == ENOENT ? 0 : err_system(err, errno, "cannot look at '%s'", f->path);
-	return S_ISREG(st.st_mode) ? 0 : refuse_kind(f->path, st.st_mode, err);
+	if (env->files->fstatat(env->context, f->directory, f->name, &there, AT_SYMLINK_NOFOLLOW) ==
+		0)
+		return target_check(f->path, &there, f->overwrite, err);
+	if (errno != ENOENT)
+		return err_system(err, errno, "cannot look at '%s'", f->path);
+	return 0;
 }
 
 int newfile_publish(struct newfile *f, struct sherd_error *err)
@@ -539,7 +405,7 @@ int newfile_publish(struct newfile *f, struct sherd_error *err)
 			r = check_replaceable(f, err);
 			if (r)
 				return r;
-			failed = place_over(f);
+			failed = f->overwrite ? place_over(f) : ENOENT;
 			if (failed == ENOENT)
 				continue;
 		}
@@ -568,7 +434,7 @@ static bool place_is_ours(struct newfile *f, bool *ret_empty)
 		*ret_empty = errno == ENOENT;
 		return *ret_empty;
 	}
-	return same_file(&ours, &there);
+	return target_same_file(&ours, &there);
 }
 
 void newfile_revert(struct newfile *f)

@@ -21,7 +21,8 @@
 #define FEC_OUTPUTS_MAX 16 /* most outputs any kernel computes in one pass */
 
 struct fec_dot {
-	const uint8_t *table;         /* prepared coefficients, [source][output], 64-byte aligned */
+	const uint8_t
+		*table; /* prepared coefficients, [source][output], at a multiple of slot_size */
 	const uint8_t *const *source; /* `sources` blocks, each read from byte source_at on */
 	uint8_t *const *target;       /* `outputs` blocks, each written from byte target_at on */
 	const uint8_t *const *start;  /* values to begin with, from byte start_at; NULL: zeros.
@@ -65,8 +66,9 @@ int fec_kernel_find(
 
 /*
  * fec_kernel_self_test(kernel):
- * True if the kernel equals the definition for every coefficient, every count of outputs and a
- * range of sizes and alignments. Takes about a millisecond.
+ * True if the kernel equals the definition for every product of two bytes, for every count of
+ * outputs with and without `start`, `ahead` and `bypass`, over a range of sizes and alignments, and
+ * writes nothing else. Takes about a millisecond.
  */
 bool fec_kernel_self_test(const struct fec_kernel *kernel);
 

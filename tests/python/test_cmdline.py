@@ -257,6 +257,8 @@ class Zunfec(Commands):
 
 
 class Pipes(Commands):
+    on_disk = True
+
     def command(self, name, *arguments, **options):
         return run_python("-m", "%s.cmdline_%s" % (PACKAGE, name), *arguments, cwd=self.folder.name, **options)
 

@@ -59,7 +59,7 @@ struct faultenv {
 	unsigned long fail_at;   /* number of the call that fails, from 1; 0: none */
 	bool fail_on;            /* and all (of that kind) after it */
 	int error;               /* errno it fails with */
-	unsigned long die_at;    /* _exit(FAULTENV_DIED) in place of this call; 0: none */
+	unsigned long die_at;    /* the process ends in place of this call; 0: none */
 	size_t short_max;        /* bytes a read or write moves at most; 0: no limit */
 	bool write_nothing;      /* writes return 0 */
 	int no_tmpfile;          /* errno of openat() with O_TMPFILE; 0: works */
