@@ -13,9 +13,11 @@
 
 static int no_memory(struct sherd_error *err)
 {
+	static const char text[] = "out of memory";
+
 	err->code = SHERD_NOMEM;
 	err->os_errno = 0;
-	strcpy(err->message, "out of memory");
+	memcpy(err->message, text, sizeof(text));
 	return SHERD_NOMEM;
 }
 

@@ -45,13 +45,11 @@ struct values {
 static const struct option_entry entries[] = {
 	OPTION_HELP("show this help and exit"),
 	OPTION_TEXT('d', "output-dir", "DIR", struct values, directory,
-		"folder for the share files; default: the current one, or that of an input given "
-		"by its "
-		"absolute path"),
+		"folder for the share files; default: the current one, or that of an input "
+		"given by its absolute path"),
 	OPTION_TEXT('p', "prefix", "PREFIX", struct values, prefix,
-		"how the names of the share files begin; default: the input as it is named here; "
-		"with "
-		"standard input, nothing"),
+		"how the names of the share files begin; default: the input as it is named here, "
+		"and nothing with standard input"),
 	OPTION_TEXT('s', "suffix", "SUFFIX", struct values, suffix,
 		"how the names of the share files end; default: .fec"),
 	OPTION_NUMBER('m', "totalshares", "M", struct values, m, LONG_MIN, LONG_MAX,
@@ -64,9 +62,8 @@ static const struct option_entry entries[] = {
 	OPTION_NUMBER('\0', "threads", "N", struct values, threads, 1, 256,
 		"work with N threads; default: one for each processor, at most 16"),
 	OPTION_FLAG('\0', "no-sync", struct values, no_sync,
-		"do not wait until the share files are on the disk: faster, but they are lost if "
-		"the power "
-		"fails soon after"),
+		"do not wait until the share files are on the disk: faster, but a power failure "
+		"soon after may lose them"),
 	OPTION_FLAG('V', "version", struct values, version, "show the version and exit"),
 };
 
@@ -146,19 +143,20 @@ static int say_unopened(const char *input, const struct sherd_error *err)
 	say_error(program, "cannot open '%s'", display(input));
 	say_why("%s", err->message);
 	if (err->code == SHERD_INVALID)
-		say_try("name its files one by one, or pipe an archive: tar -c %s | zfec -p NAME -",
-			input);
+		say_try("name its files one by one, or pipe an archive: tar -c FOLDER | zfec -p "
+			"NAME -");
 	return exit_usage;
 }
 
-static void say_encode_fault(const char *input, const struct sherd_error *err)
+static void say_encode_fault(
+	const char *input, const struct values *v, const struct sherd_error *err)
 {
 	say_error(program, "cannot encode '%s'", display(input));
 	say_why("%s", err->message);
 	switch (err->code) {
 	case SHERD_EXISTS:
-		say_try("-f to replace existing share files, or -d DIR to put the new ones "
-			"elsewhere");
+		say_try("%s-d DIR to put the share files elsewhere",
+			v->force ? "" : "-f to replace existing share files, or ");
 		break;
 	case SHERD_NOSPACE:
 		say_try("make room there, or -d DIR to put the share files elsewhere");
@@ -203,12 +201,9 @@ static int encode(int fd, const char *input, const struct values *v,
 	r = sherd_zfec_encode(fd, display(input), options, &size, &err);
 	options->progress = NULL;
 	progress_end(&progress);
-	if (r == SHERD_CANCELLED)
-		say_error(program, "stopped (%s): no share file of '%s' was made",
-			strsignal(stop_signal()), display(input));
-	else if (r)
-		say_encode_fault(input, &err);
-	else if (v->verbose)
+	if (r && r != SHERD_CANCELLED)
+		say_encode_fault(input, v, &err);
+	else if (!r && v->verbose)
 		say_note("Done! %s", progress_total(&progress, size, total, sizeof(total)));
 	return r ? exit_failed : 0;
 }
@@ -242,6 +237,20 @@ static int encode_input(const char *input, const struct values *v)
 	return code;
 }
 
+/* Ends the process when a signal asked for it; inputs[0] is the one just done. */
+static void stop_if_asked(char **inputs, int count, int code)
+{
+	if (!stop_signal())
+		return;
+	if (code)
+		say_error(program, "stopped (%s): no share file of '%s' was made",
+			strsignal(stop_signal()), display(inputs[0]));
+	if (count > 1)
+		say_why("not begun: '%s'%s", display(inputs[1]),
+			count > 2 ? " and those after it" : "");
+	stop_now(stop_signal());
+}
+
 static int encode_all(char **inputs, int count, const struct values *v)
 {
 	int worst = 0;
@@ -249,12 +258,7 @@ static int encode_all(char **inputs, int count, const struct values *v)
 	for (int i = 0; i < count; i++) {
 		int code = encode_input(inputs[i], v);
 
-		if (stop_signal()) {
-			if (i + 1 < count)
-				say_why("not begun: '%s'%s", display(inputs[i + 1]),
-					i + 2 < count ? " and those after it" : "");
-			stop_now(stop_signal());
-		}
+		stop_if_asked(inputs + i, count - i, code);
 		if (!worst)
 			worst = code;
 	}
@@ -311,13 +315,10 @@ static int refuse_parameters(char **inputs, int count)
 static void warn_silly(const struct values *v)
 {
 	if (v->k == 1)
-		say_warning("silly parameters: with -k 1 every share file is a copy of the whole "
-			    "file; cp "
-			    "does the same");
+		say_warning("silly parameters: with -k 1 every share file is a copy of the file, "
+			    "as cp makes");
 	if (v->k == v->m)
-		say_warning("silly parameters: with -k %ld -m %ld no share file may be lost; split "
-			    "does "
-			    "the same",
+		say_warning("silly parameters: with -k %ld -m %ld not one share file may be lost",
 			v->k, v->m);
 }
 

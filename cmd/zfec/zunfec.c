@@ -52,17 +52,15 @@ static const struct option_entry entries[] = {
 		"work with N threads; default: one for each processor, at most 16"),
 	OPTION_FLAG('\0', "no-sync", struct values, no_sync,
 		"do not wait until OUTF is on the disk: faster, but it is lost if the power fails "
-		"soon "
-		"after"),
+		"soon after"),
 	OPTION_FLAG('V', "version", struct values, version, "show the version and exit"),
 };
 
 static const struct option_table table = {
 	.usage = "zunfec [-h] -o OUTF [-v] [-f] [-q] [--threads N] [--no-sync] [-V]\n"
 		 "              [SHAREFILE ...]",
-	.summary = "Restore a file from share files that zfec made. Give more of them than are "
-		   "needed, "
-		   "and they check each other.",
+	.summary = "Restore a file from share files that zfec made. Give more of them than "
+		   "are needed, and they check each other.",
 	.operands = "operands:\n"
 		    "  SHAREFILE               share files of one file, in any order\n",
 	.entries = entries,
@@ -136,6 +134,16 @@ static int fault_code(const struct sherd_error *err, size_t given, unsigned left
 	return exit_failed;
 }
 
+/* -f helps against a file in the way, not against a folder, nor if it was given already. */
+static bool force_may_help(const struct values *v)
+{
+	const struct sherd_env *env = env_system();
+	struct stat status;
+
+	return !v->force && !env->files->fstatat(env->context, AT_FDCWD, v->output, &status, 0) &&
+	       !S_ISDIR(status.st_mode);
+}
+
 static void say_fault(const struct values *v, const struct sherd_error *err)
 {
 	say_error(program, "cannot restore to '%s'", display(v));
@@ -145,7 +153,7 @@ static void say_fault(const struct values *v, const struct sherd_error *err)
 		say_try("find more share files of this file; names like NAME.0_8.fec");
 		break;
 	case SHERD_EXISTS:
-		say_try("-f to replace it, or another name for -o");
+		say_try("%sanother name for -o", force_may_help(v) ? "-f to replace it, or " : "");
 		break;
 	case SHERD_NOTFOUND:
 	case SHERD_DENIED:
@@ -275,7 +283,7 @@ static int check(const struct values *v, const char *const *paths, size_t count)
 	if (!count) {
 		say_error(program, "no share file is named");
 		say_why("at least two share files are required, or one if it was made with -k 1");
-		say_try("zunfec -o %s NAME.*.fec", v->output);
+		say_try("zunfec -o NAME NAME.*.fec");
 		return exit_failed;
 	}
 	return to_stdout(v) ? check_stdout(v) : check_output_is_no_share(v, paths, count);

@@ -18,7 +18,7 @@
 
 /* DEFINE_CLEANUP(type, free): defines free_at(type **), which calls free(*p). */
 #define DEFINE_CLEANUP(type, free_function)                                                        \
-	static inline void free_function##_at(type **p)                                            \
+	__attribute__((unused)) static inline void free_function##_at(type **p)                    \
 	{                                                                                          \
 		free_function(*p);                                                                 \
 	}

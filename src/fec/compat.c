@@ -4,7 +4,8 @@
  *
  * Written from a description of zfec's behaviour. Where zfec's functions return nothing, errno says
  * EINVAL or ENOMEM, and nothing was written. The encode plan that wants every check block in order,
- * by far the most used, is made once with the code; any other list gets a plan of its own.
+ * by far the most used, is made once with the code; any other list gets a plan of its own, for
+ * each of its numbers once.
  */
 #include <assert.h>
 #include <errno.h>
@@ -22,7 +23,8 @@
 #define KNOWN(list) ((const uint8_t *const *)(uintptr_t)(list))
 #define WANTED(list) ((uint8_t *const *)(uintptr_t)(list))
 
-/* What fec_new() returns points at `face`; the rest is ours. */
+/* What fec_new() returns points at `face`; the rest is ours, and is found through `enc_matrix`: the
+ * caller may have copied the struct. */
 struct zfec_code {
 	fec_t face;
 	struct sherd_fec *code;
@@ -30,16 +32,16 @@ struct zfec_code {
 	gf matrix[];                   /* n rows of k bytes */
 };
 
-static_assert(offsetof(struct zfec_code, face) == 0, "a fec_t * is a struct zfec_code *");
-
 static unsigned long magic_of(const fec_t *face)
 {
 	return MAGIC ^ face->k ^ face->n ^ (unsigned long)(uintptr_t)face->enc_matrix;
 }
 
-static const struct zfec_code *code_of(const fec_t *face)
+static struct zfec_code *code_of(const fec_t *face)
 {
-	return face && face->magic == magic_of(face) ? (const struct zfec_code *)face : NULL;
+	if (!face || face->magic != magic_of(face))
+		return NULL;
+	return (struct zfec_code *)(void *)(face->enc_matrix - offsetof(struct zfec_code, matrix));
 }
 
 void fec_init(void)
@@ -85,9 +87,9 @@ fec_t *fec_new(unsigned short k, unsigned short m)
 
 void fec_free(fec_t *p)
 {
-	struct zfec_code *z = (struct zfec_code *)p;
+	struct zfec_code *z = code_of(p);
 
-	if (!code_of(p))
+	if (!z)
 		return;
 	sherd_fec_plan_free(z->encode);
 	sherd_fec_free(z->code);
@@ -106,18 +108,33 @@ static bool all_check_blocks(const fec_t *face, const unsigned *numbers, size_t 
 	return true;
 }
 
-/* At most FEC_WANTED_MAX blocks by a plan made for them. */
-static int encode_some(const struct zfec_code *z, const uint8_t *const *src, uint8_t *const *fecs,
+/* Any list, checked: each number once by a plan made for it, and copies where it comes again. */
+static int encode_list(const struct zfec_code *z, const uint8_t *const *src, uint8_t *const *fecs,
 	const unsigned *numbers, size_t count, size_t size)
 {
 	CLEANUP(sherd_fec_plan_free_at) struct sherd_fec_plan *plan = NULL;
-	unsigned known[SHERD_FEC_SHARES_MAX];
+	unsigned known[SHERD_FEC_SHARES_MAX], wanted[SHERD_FEC_SHARES_MAX];
+	uint8_t *first[SHERD_FEC_SHARES_MAX] = {NULL}, *target[SHERD_FEC_SHARES_MAX];
+	size_t wanted_count = 0;
 	int r;
 
 	for (unsigned i = 0; i < z->face.k; i++)
 		known[i] = i;
-	r = sherd_fec_plan_new(z->code, known, numbers, count, &plan, NULL);
-	return r ? r : sherd_fec_run(plan, src, fecs, size, NULL, NULL);
+	for (size_t i = 0; i < count; i++) {
+		if (first[numbers[i]])
+			continue;
+		first[numbers[i]] = fecs[i];
+		target[wanted_count] = fecs[i];
+		wanted[wanted_count++] = numbers[i];
+	}
+	r = sherd_fec_plan_new(z->code, known, wanted, wanted_count, &plan, NULL);
+	if (r)
+		return r;
+	fec_run(plan, src, target, size, NULL);
+	for (size_t i = 0; i < count; i++)
+		if (fecs[i] != first[numbers[i]])
+			memcpy(fecs[i], first[numbers[i]], size);
+	return 0;
 }
 
 void fec_encode(const fec_t *code, const gf *restrict const *restrict const src,
@@ -133,16 +150,18 @@ void fec_encode(const fec_t *code, const gf *restrict const *restrict const src,
 		errno = EINVAL;
 		return;
 	}
-	/* a bad number anywhere: nothing is written, not even the blocks before it */
+	/* a fault anywhere: nothing is written, not even the blocks before it */
 	for (size_t i = 0; i < num_block_nums; i++)
 		if (block_nums[i] >= code->n)
 			r = SHERD_INVALID;
-	if (!r && all_check_blocks(code, block_nums, num_block_nums)) {
-		r = sherd_fec_run(z->encode, known, wanted, sz, NULL, NULL);
-	} else {
-		for (size_t at = 0; !r && at < num_block_nums; at += FEC_WANTED_MAX)
-			r = encode_some(z, known, wanted + at, block_nums + at,
-				INT_MIN_OF(num_block_nums - at, (size_t)FEC_WANTED_MAX), sz);
+	if (!r && num_block_nums && sz)
+		r = fec_check_blocks(
+			known, code->k, (const uint8_t *const *)wanted, num_block_nums, sz, NULL);
+	if (!r && num_block_nums && sz) {
+		if (all_check_blocks(code, block_nums, num_block_nums))
+			fec_run(z->encode, known, wanted, sz, NULL);
+		else
+			r = encode_list(z, known, wanted, block_nums, num_block_nums, sz);
 	}
 	if (r)
 		set_errno(r);

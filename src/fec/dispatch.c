@@ -202,7 +202,7 @@ int fec_kernel_find(const char *name, const struct fec_kernel **ret_kernel, stru
 		}
 	}
 	return err_set(err, SHERD_UNSUPPORTED,
-		"%s'%s' is no codec kernel of this processor (the fastest is '%s', the safest "
+		"%s'%.99s' is no codec kernel of this processor (the fastest is '%s', the safest "
 		"'portable')",
 		forced ? "SHERD_CPU=" : "", name, usable[0]->name);
 }

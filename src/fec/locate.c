@@ -218,6 +218,8 @@ static int check_list(const struct sherd_fec *code, const unsigned *shares,
 	if (count < code->k || count > code->m)
 		return err_set(
 			err, SHERD_INVALID, "%zu shares are not %u to %u", count, code->k, code->m);
+	if (size > PTRDIFF_MAX)
+		return err_set(err, SHERD_INVALID, "a block of %zu bytes cannot be", size);
 	for (size_t i = 0; i < count; i++) {
 		if (shares[i] >= code->m || seen[shares[i]])
 			return err_set(err, SHERD_INVALID, "share %u is %s", shares[i],

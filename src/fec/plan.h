@@ -50,6 +50,14 @@ void fec_coefficients(size_t k, const unsigned *known, const unsigned *wanted, s
 	uint8_t *ret_rows);
 
 /*
+ * fec_check_blocks(known, k, wanted, wanted_count, size, err):
+ * What sherd_fec_run() refuses of blocks of ${size} bytes, at least 1: INVALID for a NULL, or for a
+ * wanted block that overlaps another block. Compares every wanted block with every other.
+ */
+int fec_check_blocks(const uint8_t *const *known, size_t k, const uint8_t *const *wanted,
+	size_t wanted_count, size_t size, struct sherd_error *err);
+
+/*
  * fec_run(plan, known, wanted, size, options):
  * sherd_fec_run() for arguments that were checked. Cannot fail.
  */

@@ -251,8 +251,36 @@ static int check_blocks(
 	return 0;
 }
 
-static int check_arguments(const struct sherd_fec_plan *plan, const uint8_t *const *known,
-	const uint8_t *const *wanted, size_t size, struct sherd_error *err)
+static int check_lists(const uint8_t *const *known, size_t k, const uint8_t *const *others,
+	size_t count, size_t size, struct sherd_error *err)
+{
+	int r;
+
+	if (size > PTRDIFF_MAX)
+		return err_set(err, SHERD_INVALID, "a block of %zu bytes cannot be", size);
+	r = check_blocks(known, k, "known", err);
+	return r ? r : check_blocks(others, count, "wanted", err);
+}
+
+int fec_check_blocks(const uint8_t *const *known, size_t k, const uint8_t *const *wanted,
+	size_t wanted_count, size_t size, struct sherd_error *err)
+{
+	int r = check_lists(known, k, wanted, wanted_count, size, err);
+
+	if (r)
+		return r;
+	for (size_t w = 0; w < wanted_count; w++) {
+		if (overlaps(wanted[w], known, k, size) ||
+			overlaps(wanted[w], wanted + w + 1, wanted_count - w - 1, size))
+			return err_set(
+				err, SHERD_INVALID, "wanted block %zu overlaps another block", w);
+	}
+	return 0;
+}
+
+int sherd_fec_run(const struct sherd_fec_plan *plan, const uint8_t *const *known,
+	uint8_t *const *wanted, size_t size, const struct sherd_fec_options *options,
+	struct sherd_error *err)
 {
 	int r;
 
@@ -260,27 +288,10 @@ static int check_arguments(const struct sherd_fec_plan *plan, const uint8_t *con
 		return err_set(err, SHERD_INVALID, "no plan");
 	if (!size)
 		return 0;
-	if (size > PTRDIFF_MAX)
-		return err_set(err, SHERD_INVALID, "a block of %zu bytes cannot be", size);
-	r = check_blocks(known, plan->k, "known", err);
-	return r ? r : check_blocks(wanted, plan->wanted_count, "wanted", err);
-}
-
-int sherd_fec_run(const struct sherd_fec_plan *plan, const uint8_t *const *known,
-	uint8_t *const *wanted, size_t size, const struct sherd_fec_options *options,
-	struct sherd_error *err)
-{
-	const uint8_t *const *targets = (const uint8_t *const *)wanted;
-	int r = check_arguments(plan, known, targets, size, err);
-
-	if (r || !size)
+	r = fec_check_blocks(
+		known, plan->k, (const uint8_t *const *)wanted, plan->wanted_count, size, err);
+	if (r)
 		return r;
-	for (size_t w = 0; w < plan->wanted_count; w++) {
-		if (overlaps(wanted[w], known, plan->k, size) ||
-			overlaps(wanted[w], targets + w + 1, plan->wanted_count - w - 1, size))
-			return err_set(
-				err, SHERD_INVALID, "wanted block %zu overlaps another block", w);
-	}
 	fec_run(plan, known, wanted, size, options);
 	return 0;
 }
@@ -288,9 +299,12 @@ int sherd_fec_run(const struct sherd_fec_plan *plan, const uint8_t *const *known
 int sherd_fec_check(const struct sherd_fec_plan *plan, const uint8_t *const *known,
 	const uint8_t *const *held, size_t size, uint8_t *ret_differs, struct sherd_error *err)
 {
-	int r = check_arguments(plan, known, held, size, err);
 	bool any = false;
+	int r;
 
+	if (!plan)
+		return err_set(err, SHERD_INVALID, "no plan");
+	r = size ? check_lists(known, plan->k, held, plan->wanted_count, size, err) : 0;
 	if (r)
 		return r;
 	const size_t n = plan->wanted_count, stride = CHECK_BYTES + CACHE_LINE;

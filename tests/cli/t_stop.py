@@ -75,6 +75,15 @@ def wait_reading(process, seconds=10):
     raise AssertionError("it never waits")
 
 
+def end_of(process):
+    """The exit code, soon; a process that goes on is killed, and that is a failure."""
+    try:
+        return process.wait(timeout=20)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        raise
+
+
 def feed_and_signal(number, words):
     """zfec on a pipe that has bytes and no end; the signal; (exit code, what it said)."""
     process = tool("zfec", *words, "-", stdin=subprocess.PIPE)
@@ -82,11 +91,9 @@ def feed_and_signal(number, words):
     process.stdin.flush()
     wait_reading(process)
     process.send_signal(number)
-    # Its end must not need the end of the pipe.
-    err = process.stderr.read()
-    code = process.wait(timeout=20)
+    code = end_of(process)  # which must not need the end of the pipe
     process.stdin.close()
-    return code, err.decode()
+    return code, process.stderr.read().decode()
 
 
 @test("SIGINT, SIGTERM, SIGHUP: one line, nothing left, death by that signal (zfec)")
@@ -127,8 +134,10 @@ def stop_fifo():
     process = tool("zfec", "in")
     wait_reading(process)
     process.send_signal(signal.SIGINT)
-    _, err = process.communicate(timeout=20)
+    end_of(process)
+    err = process.stderr.read()
     expect(process.returncode == -signal.SIGINT, process.returncode, err)
+    expect(re.fullmatch(rb"zfec: stopped \(\w+\): [^\n]*\n", err), err)
     expect(names() == ["in"], names())
 
 
@@ -140,7 +149,8 @@ def stop_several():
     process = tool("zfec", "a", "b", "c")
     wait_reading(process)
     process.send_signal(signal.SIGTERM)
-    _, err = process.communicate(timeout=20)
+    end_of(process)
+    err = process.stderr.read()
     expect(process.returncode == -signal.SIGTERM, process.returncode, err)
     expect(b"not begun: 'c'" in err, err)
     expect(names() == sorted(["a", "b", "c"] + [f"a.{i}_8.fec" for i in range(8)]), names())

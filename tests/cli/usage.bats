@@ -188,6 +188,7 @@ load helpers
 	exits 1 zunfec -o g f.0_8.fec; expect_text zunfec-one-share
 	exits 3 zunfec -o g f.0_8.fec f.1_8.fec; expect_text zunfec-too-few
 	exits 2 zunfec -o f f.*_8.fec; expect_text zunfec-exists
+	exits 2 zunfec -o folder f.*_8.fec; expect_text zunfec-folder
 	exits 2 zunfec -o nothere/g f.*_8.fec; expect_text zunfec-no-folder
 	exits 2 zunfec -f -o f.0_8.fec f.*_8.fec; expect_text zunfec-output-is-share
 	cp f.0_8.fec copy

@@ -369,6 +369,41 @@ class Files(Folder):
                 self.assertEqual(after, before, (name, nth))
         self.assertEqual(reached, set(calls))
 
+    def test_synced_before_moved(self):
+        """All new files are synced before the first is moved into place, the folder after the last."""
+        events = []
+        real = {name: getattr(os, name) for name in ("fsync", "link", "replace")}
+
+        def fsync(fd):
+            events.append("folder" if stat.S_ISDIR(os.fstat(fd).st_mode) else "file")
+            real["fsync"](fd)
+
+        def move(name):
+            def moves(*arguments, **keywords):
+                events.append("move")
+                return real[name](*arguments, **keywords)
+
+            return moves
+
+        with mock.patch("os.fsync", fsync), mock.patch("os.link", move("link")):
+            self.encode(b"first", 3, 8)
+        self.assertEqual(events, ["file"] * 8 + ["move"] * 8 + ["folder"])
+        events.clear()
+        with mock.patch("os.fsync", fsync), mock.patch("os.replace", move("replace")):
+            self.encode(b"second", 3, 8, overwrite=True)
+        self.assertEqual(events, ["file"] * 8 + ["move"] * 8 + ["folder"])
+
+    def test_endless_input(self):
+        class Endless:
+            reads = 0
+
+            def read(self, size):
+                self.reads += 1
+                assert self.reads < 20, "it reads on and on"
+                return bytes(size)
+
+        self.fails("Wrong file size", Endless(), 10)
+
     def test_without_hard_links(self):
         def none(*arguments, **keywords):
             raise PermissionError(1, "Operation not permitted")

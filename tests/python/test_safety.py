@@ -74,6 +74,18 @@ class Misuse(unittest.TestCase):
         e.__init__(2, 4)
         self.assertEqual(e.encode(items(), [3, 2]), zfec.Encoder(2, 4).encode([b"ab", b"cd"], [3, 2]))
 
+    def test_call_within_a_call(self):
+        """What the inner call leaves in the cache is for another k."""
+        e = zfec.Encoder(2, 4)
+
+        def items():
+            yield b"ab"
+            e.__init__(3, 4)
+            e.encode([b"xy"] * 3, [3])
+            yield b"cd"
+
+        self.assertEqual(e.encode(items(), [3]), zfec.Encoder(2, 4).encode([b"ab", b"cd"], [3]))
+
     def test_lists_that_change_while_read(self):
         blocks = [b"ab", b"cd"]
 
@@ -202,6 +214,9 @@ class References(unittest.TestCase):
             zfec.Encoder(20, 40)
             zfec.Decoder(20, 40).decode(blocks * 2, range(20, 40))
 
+        # one leaked code each round would be 3 MB
+        self.assertLess(grows(lambda: zfec.Encoder(1, 1).encode([b""]), 60000), 1 << 20)
+        self.assertLess(grows(lambda: zfec.Decoder(1, 1).decode([b""], [0]), 60000), 1 << 20)
         for work in (
             again,
             fail,

@@ -36,8 +36,8 @@ static const int errors[] = {EIO, ENOSPC, EMFILE, EINTR};
 /* The file system of an encode or decode, and what was there before. */
 struct scene {
 	struct zfix f;
-	bool old;        /* files stand where the new ones go */
-	int no_tmpfile;  /* for struct faultenv */
+	bool old;       /* files stand where the new ones go */
+	int no_tmpfile; /* for struct faultenv */
 	unsigned threads;
 };
 
@@ -296,8 +296,7 @@ static int decode(const struct scene *s, enum way way, unsigned count, const str
 		fds[i] = full_pipe(s->f.shares[share], s->f.share_size);
 		snprintf(names[i], ZFIX_PATH_SIZE, "/dev/fd/%d", fds[i]);
 	}
-	r = sherd_zfec_decode(
-		paths, count, way == TO_DEVICE ? "/dev/null" : "out", &o, NULL, err);
+	r = sherd_zfec_decode(paths, count, way == TO_DEVICE ? "/dev/null" : "out", &o, NULL, err);
 	for (unsigned i = 0; i < count; i++)
 		if (fds[i] >= 0)
 			close(fds[i]);
@@ -451,8 +450,8 @@ static void meddle(void *context, uint64_t done, uint64_t total)
 	if (m->path && m->length >= 0)
 		assert_int_equal(truncate(m->path, m->length), 0);
 	else if (m->path)
-		assert_int_equal(utimensat(AT_FDCWD, m->path,
-					 (const struct timespec[]){{1, 2}, {3, 4}}, 0),
+		assert_int_equal(
+			utimensat(AT_FDCWD, m->path, (const struct timespec[]){{1, 2}, {3, 4}}, 0),
 			0);
 }
 
@@ -515,8 +514,8 @@ static void decode_meddled(
 
 	old_bytes(0, old);
 	set_decode_scene(s);
-	assert_int_equal(zfix_decode(&s->f, (const unsigned[]){1, 4, 2, 3}, count, "out", &o, NULL,
-				 &err),
+	assert_int_equal(
+		zfix_decode(&s->f, (const unsigned[]){1, 4, 2, 3}, count, "out", &o, NULL, &err),
 		expected);
 	assert_true(m.done);
 	assert_int_equal(notices.count, left_out);

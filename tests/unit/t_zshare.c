@@ -69,9 +69,8 @@ static void every_code(void **state)
 
 			sizes[sherd_zfec_header_size(k, m)]++;
 			for (unsigned i = 0; i < 9; i++)
-				check_header(
-					&(struct sherd_zfec_header){
-						k, m, pads[i % 3], shares[i / 3]},
+				check_header(&(struct sherd_zfec_header){k, m, pads[i % 3],
+						     shares[i / 3]},
 					NULL);
 		}
 	assert_int_equal(sizes[2], 34);
@@ -158,8 +157,7 @@ static void check_name(struct sherd_zfec_encode_options o, unsigned share, const
 {
 	char name[100], cut[4];
 
-	assert_int_equal(
-		sherd_zfec_share_name(&o, share, name, sizeof(name)), strlen(expected));
+	assert_int_equal(sherd_zfec_share_name(&o, share, name, sizeof(name)), strlen(expected));
 	assert_string_equal(name, expected);
 	assert_int_equal(sherd_zfec_share_name(&o, share, NULL, 0), strlen(expected));
 	assert_int_equal(sherd_zfec_share_name(&o, share, cut, sizeof(cut)), strlen(expected));

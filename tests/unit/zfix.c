@@ -207,9 +207,8 @@ static void make_checks(struct zfix *f)
 	}
 	assert_int_equal(sherd_fec_new(f->k, f->m, "portable", &code, NULL), 0);
 	assert_int_equal(sherd_fec_plan_encode(code, &plan, NULL), 0);
-	assert_int_equal(sherd_fec_run(plan, known, wanted, f->share_size - f->header_size, NULL,
-				 NULL),
-		0);
+	assert_int_equal(
+		sherd_fec_run(plan, known, wanted, f->share_size - f->header_size, NULL, NULL), 0);
 	sherd_fec_plan_free(plan);
 	sherd_fec_free(code);
 }

@@ -1,0 +1,131 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: MIT
+"""Makes the seeds in corpus/: good and bad headers and sets of share files, always the same ones.
+
+Written from docs/format.md alone, so that a seed is what the format says and not what our code
+does. Inputs that a fuzzer found are kept beside them under names that begin with 'found-'.
+"""
+import os
+import random
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+EXP = [1]
+for _ in range(254):
+    EXP.append(EXP[-1] << 1 ^ (0x11d if EXP[-1] & 0x80 else 0))
+LOG = {value: i for i, value in enumerate(EXP)}
+
+
+def mul(a, b):
+    return EXP[(LOG[a] + LOG[b]) % 255] if a and b else 0
+
+
+def div(a, b):
+    return EXP[(LOG[a] - LOG[b]) % 255] if a else 0
+
+
+def point(share):
+    return EXP[share - 1] if share else 0
+
+
+def bits_for(n):
+    return (n - 1).bit_length()
+
+
+def header(k, m, pad, share):
+    kb, pb = bits_for(m), bits_for(k)
+    value = (((m - 1) << kb | (k - 1)) << pb | pad) << kb | share
+    size = max(2, (8 + 2 * kb + pb + 7) // 8)
+    return (value << 8 * size - (8 + 2 * kb + pb)).to_bytes(size, 'big')
+
+
+def share_file(data, k, m, share):
+    """A share of a file of one segment."""
+    pad = -len(data) % k
+    chunk = (len(data) + pad) // k
+    padded = data + bytes(pad)
+    body = bytearray(chunk)
+    for i in range(k):
+        factor = 1
+        for j in range(k):
+            if j != i:
+                factor = mul(factor, div(point(share) ^ point(j), point(i) ^ point(j)))
+        for at in range(chunk):
+            body[at] ^= mul(factor, padded[i * chunk + at])
+    return header(k, m, pad, share) + bytes(body)
+
+
+def pack(files):
+    return bytes([len(files) - 1]) + b''.join(
+        len(f).to_bytes(2, 'little') + f for f in files)
+
+
+def write(folder, name, data):
+    path = os.path.join(HERE, 'corpus', folder)
+    os.makedirs(path, exist_ok=True)
+    with open(os.path.join(path, name), 'wb') as f:
+        f.write(data)
+
+
+def flip(data, at, mask=1):
+    return data[:at] + bytes([data[at] ^ mask]) + data[at + 1:]
+
+
+def make_headers():
+    for k, m, pad, share in ((1, 1, 0, 0), (1, 2, 0, 1), (2, 2, 1, 1), (3, 8, 0, 0), (3, 8, 2, 7),
+                             (3, 10, 1, 9), (94, 100, 93, 99), (128, 256, 5, 200),
+                             (256, 256, 255, 255), (1, 256, 0, 255)):
+        write('header', f'good-{k}-{m}-{pad}-{share}', header(k, m, pad, share))
+    write('header', 'bad-empty', b'')
+    write('header', 'bad-cut', header(256, 256, 255, 255)[:3])
+    write('header', 'bad-k-above-m', bytes([2, 0xc0, 0]))
+    write('header', 'bad-pad', bytes([2, 0xb0, 0]))
+    write('header', 'bad-share', bytes([2, 0x8c, 0]))
+    write('header', 'bad-bits-behind', bytes([2, 0x81, 0]))
+
+
+def make_sets():
+    rng = random.Random(1)
+    data = bytes(rng.randrange(256) for _ in range(100))
+    s = [share_file(data, 3, 8, i) for i in range(8)]
+    other = [share_file(data[::-1], 3, 8, i) for i in range(8)]
+    shorter = [share_file(data[:50], 3, 8, i) for i in range(8)]
+    sets = {
+        'good-data': s[:3],
+        'good-checks': s[5:],
+        'good-all': s,
+        'good-mixed': [s[7], s[0], s[4], s[2]],
+        'good-empty-file': [share_file(b'', 3, 8, i) for i in (1, 5, 6)],
+        'good-one-byte': [share_file(b'x', 3, 8, i) for i in (0, 5, 6, 7)],
+        'good-1-of-1': [share_file(data, 1, 1, 0)],
+        'good-1-of-5': [share_file(data, 1, 5, i) for i in (4, 2)],
+        'good-8-of-8': [share_file(data, 8, 8, i) for i in range(8)],
+        'good-7-of-256': [share_file(data, 7, 256, i) for i in (255, 0, 31, 200, 4, 5, 6, 128)],
+        'good-4000-bytes': [share_file(data * 40, 2, 4, i) for i in (1, 2, 3)],
+        'wrong-one-byte': [flip(s[0], 10)] + s[1:],
+        'wrong-two-shares': [flip(s[0], 10), flip(s[5], 20)] + s[1:5] + s[6:],
+        'wrong-two-whole': s[:4] + other[4:6] + s[6:],
+        'wrong-stale-half': s[:4] + other[4:],
+        'wrong-three-of-eight': other[:3] + s[3:],
+        'wrong-with-one-spare': [flip(s[0], 10)] + s[1:4],
+        'wrong-with-none': [flip(s[0], 10)] + s[1:3],
+        'wrong-in-padding': [s[0], s[1], flip(s[2], len(s[2]) - 1)],
+        'wrong-number': [flip(s[0], 1, 1)] + s[2:],
+        'bad-duplicate': [s[0], s[1], s[0]],
+        'bad-too-few': s[:2],
+        'bad-tie': s[:3] + shorter[3:6],
+        'strangers': s[:4] + shorter[5:7],
+        'bad-cut-one': s[:2] + [s[2][:20]],
+        'cut-one-with-spare': s[:3] + [s[3][:20]],
+        'header-cut-with-spare': s[:3] + [s[3][:1]],
+        'header-only-with-spare': s[:3] + [s[3][:2]],
+        'bad-empty-files': [b'', b'', b''],
+        'bad-wide': [header(256, 256, 0, 0) + b'x'],
+    }
+    for name, files in sets.items():
+        write('zunfec', name, pack(files))
+    write('zunfec', 'bad-no-input', b'')
+    write('zunfec', 'bad-lengths', bytes([7, 0xff, 0xff, 1, 2, 3]))
+
+
+make_headers()
+make_sets()
