@@ -81,7 +81,8 @@ struct sherd_zfec_encode_options {
  * ${ret_size}, unless NULL, gets the number of bytes read. ${fd} stays open.
  * Threads: any. Memory: below 40 MiB for each thread.
  * Errors: EXISTS (a share file is there, and overwrite is 0), CHANGED (a regular file's size or
- * time of modification changed while it was read), INVALID, NOMEM, IO, NOSPACE, DENIED, NOTFOUND
+ * time of modification or change is another after it was read), INVALID (also: the input is a
+ * directory, or a share file would replace the input itself), NOMEM, IO, NOSPACE, DENIED, NOTFOUND
  * (no such directory), CANCELLED.
  */
 SHERD_API int sherd_zfec_encode(int fd, const char *name,
@@ -140,8 +141,9 @@ struct sherd_zfec_decode_result {
  * Threads: any. Memory: below 40 MiB for each thread.
  * Errors: TOOFEW (fewer than k usable), DUPLICATE (two of the usable files hold the same share),
  * MISMATCH (no majority, or the shares disagree and it cannot be told which is wrong), CORRUPT
- * (the padding that the header announces is not zero), EXISTS, INVALID, NOMEM, IO, NOSPACE,
- * DENIED, NOTFOUND, CANCELLED.
+ * (the padding that the header announces is not zero), CHANGED (with no share to check by, a share
+ * file that was modified while it was read), EXISTS, INVALID (also: the output would replace one
+ * of the share files), NOMEM, IO, NOSPACE, DENIED, NOTFOUND, CANCELLED.
  */
 SHERD_API int sherd_zfec_decode(const char *const *paths, size_t count, const char *output,
 	const struct sherd_zfec_decode_options *options,

@@ -552,6 +552,113 @@ static void shares_change(void **state)
 	zfix_free(&s.f);
 }
 
+/* A share that was found wrong and then cannot be read is told of once. */
+static void wrong_and_then_lost(void **state)
+{
+	struct scene s = {.threads = 1};
+	struct meddler m = {"f.4_5.fec", 10, NULL, false};
+	struct sherd_progress p = {meddle, &m};
+	struct zfix_notices notices = {0};
+	struct sherd_zfec_decode_options o = {
+		.threads = 1, .notice = zfix_notice, .notice_context = &notices, .progress = &p};
+	struct sherd_zfec_decode_result result;
+	char path[ZFIX_PATH_SIZE];
+
+	(void)state;
+	zfix_make(&s.f, K, M, SIZE);
+	set_decode_scene(&s);
+	/* One is wrong in the first piece and then cut, another one in the third. */
+	s.f.shares[4][100] ^= 1;
+	zfix_put(&s.f, 4);
+	s.f.shares[4][100] ^= 1;
+	s.f.shares[3][150000] ^= 1;
+	zfix_put(&s.f, 3);
+	s.f.shares[3][150000] ^= 1;
+	assert_int_equal(
+		zfix_decode(&s.f, (const unsigned[]){0, 1, 2, 3, 4}, 5, "out", &o, &result, NULL),
+		0);
+	assert_true(m.done);
+	assert_true(zfix_is("out", s.f.bytes, s.f.size));
+	assert_int_equal(notices.count, 2);
+	assert_string_equal(notices.path[0], zfix_path(&s.f, 4, path));
+	assert_int_equal(notices.verdict[0], SHERD_ZFEC_WRONG);
+	assert_string_equal(notices.path[1], zfix_path(&s.f, 3, path));
+	assert_int_equal(notices.verdict[1], SHERD_ZFEC_WRONG);
+	assert_int_equal(result.left_out, 2);
+	assert_int_equal(result.verified, 1);
+	zfix_clear();
+	zfix_free(&s.f);
+}
+
+/* A file system that tells of one byte less than there is. */
+static int fstat_short(void *context, int fd, struct stat *ret_stat)
+{
+	int r = env_system()->files->fstat(context, fd, ret_stat);
+
+	if (r == 0 && S_ISREG(ret_stat->st_mode) && ret_stat->st_size)
+		ret_stat->st_size--;
+	return r;
+}
+
+static void more_than_its_size(void **state)
+{
+	struct scene s = {.threads = 1};
+	struct sherd_env env = *env_system();
+	struct sherd_env_files calls = *env.files;
+
+	(void)state;
+	zfix_make(&s.f, K, M, SIZE);
+	set_encode_scene(&s);
+	calls.fstat = fstat_short;
+	env.files = &calls;
+	assert_int_equal(encode(&s, &env, NULL), SHERD_CHANGED);
+	check_encode(&s, SHERD_CHANGED, 0);
+	zfix_clear();
+	zfix_free(&s.f);
+}
+
+/* --- what is synced --- */
+
+static unsigned long encode_syncs(const struct scene *s, bool no_sync)
+{
+	struct sherd_zfec_encode_options o = {
+		.k = K, .m = M, .prefix = "f", .overwrite = 1, .no_sync = no_sync};
+	struct faultenv e;
+	int fd = open("in", O_RDONLY);
+
+	faultenv_init(&e);
+	o.env = &e.env;
+	assert_int_equal(sherd_zfec_encode(fd, "in", &o, NULL, NULL), 0);
+	assert_int_equal(shares_that_are(s, false), M);
+	close(fd);
+	return atomic_load(&e.counts[FAULTENV_FSYNC]);
+}
+
+/* Each file, and each folder once. */
+static void syncs(void **state)
+{
+	struct scene s = {0};
+	struct faultenv e;
+	struct sherd_zfec_decode_options d = {.env = &e.env};
+
+	(void)state;
+	zfix_make(&s.f, K, M, 1000);
+	set_encode_scene(&s);
+	assert_int_equal(encode_syncs(&s, true), 0);
+	assert_int_equal(encode_syncs(&s, false), M + 1);
+	assert_int_equal(mkdir("other", 0755), 0);
+	assert_int_equal(unlink("f.4_5.fec"), 0);
+	assert_int_equal(symlink("other/last", "f.4_5.fec"), 0);
+	assert_int_equal(encode_syncs(&s, false), M + 2);
+	assert_true(zfix_is("other/last", s.f.shares[4], s.f.share_size));
+	faultenv_init(&e);
+	assert_int_equal(zfix_decode(&s.f, (const unsigned[]){4, 2}, 2, "out", &d, NULL, NULL), 0);
+	assert_int_equal(atomic_load(&e.counts[FAULTENV_FSYNC]), 2);
+	assert_int_equal(unlink("other/last"), 0);
+	zfix_clear();
+	zfix_free(&s.f);
+}
+
 /* --- asked to stop while waiting --- */
 
 static void *cancel_soon(void *context)
@@ -599,6 +706,9 @@ int main(void)
 		cmocka_unit_test(locating_without_memory),
 		cmocka_unit_test(input_changes),
 		cmocka_unit_test(shares_change),
+		cmocka_unit_test(wrong_and_then_lost),
+		cmocka_unit_test(more_than_its_size),
+		cmocka_unit_test(syncs),
 		cmocka_unit_test(stop_waiting),
 	};
 

@@ -419,7 +419,12 @@ static void streams_out(void **state)
 	for (unsigned threads = 1; threads <= 4; threads++)
 		for (size_t count = 3; count <= 4; count++)
 			decode_to_fifo(&f, shares, count, threads, 0);
-	/* The last byte of the last column of the last piece. */
+	/* In the middle, and the last byte of the last column of the last piece. */
+	f.shares[2][200000] ^= 1;
+	zfix_put(&f, 2);
+	decode_to_fifo(&f, shares, 4, 4, SHERD_MISMATCH);
+	f.shares[2][200000] ^= 1;
+	zfix_put(&f, 2);
 	f.shares[5][f.share_size - 1] ^= 1;
 	zfix_put(&f, 5);
 	decode_to_fifo(&f, shares, 4, 4, SHERD_MISMATCH);
