@@ -97,6 +97,9 @@ def include_fault(root, path, quote, header):
     if ".." in header.split("/"):
         return f"'{header}' leaves the folder"
     if quote == '"':
+        # tests/install is built as strangers build: zfec's users say #include "fec.h"
+        if path.parts[:2] == ("tests", "install"):
+            return None
         if "/" in header or not (root / path.parent / header).is_file():
             return f'"{header}" is no file of this folder; use <...> for others'
         return None

@@ -31,10 +31,10 @@ struct sherd_env_files {
 	ssize_t (*write)(void *context, int fd, const void *buffer, size_t size);
 	ssize_t (*pwritev)(void *context, int fd, const struct iovec *parts, int count, off_t at);
 	int (*fstat)(void *context, int fd, struct stat *ret_stat);
-	int (*fstatat)(void *context, int directory, const char *path, struct stat *ret_stat,
-		int flags);
-	ssize_t (*readlinkat)(void *context, int directory, const char *path, char *buffer,
-		size_t size);
+	int (*fstatat)(
+		void *context, int directory, const char *path, struct stat *ret_stat, int flags);
+	ssize_t (*readlinkat)(
+		void *context, int directory, const char *path, char *buffer, size_t size);
 	int (*ftruncate)(void *context, int fd, off_t size);
 	int (*fchmod)(void *context, int fd, mode_t mode);
 	int (*fsync)(void *context, int fd);
@@ -81,8 +81,8 @@ int env_write(const struct sherd_env *env, int fd, const void *buffer, size_t si
  */
 int env_preadv(const struct sherd_env *env, int fd, struct iovec *parts, size_t count, uint64_t at,
 	size_t *ret_got);
-int env_pwritev(const struct sherd_env *env, int fd, struct iovec *parts, size_t count,
-	uint64_t at);
+int env_pwritev(
+	const struct sherd_env *env, int fd, struct iovec *parts, size_t count, uint64_t at);
 
 /* env_close(env, fd): closes, keeps errno; -1 does nothing. */
 void env_close(const struct sherd_env *env, int fd);

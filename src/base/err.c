@@ -151,7 +151,7 @@ int err_system(struct sherd_error *err, int os_errno, const char *format, ...)
 	int code = code_of_errno(os_errno);
 	const char *cause = system_text(os_errno);
 	char text[SHERD_ERROR_SIZE];
-	size_t room = sizeof(text) - strlen(cause) - 2;
+	size_t room = sizeof(text) - strlen(cause) - 2, length;
 	va_list arguments;
 
 	if (!err)
@@ -159,8 +159,8 @@ int err_system(struct sherd_error *err, int os_errno, const char *format, ...)
 	va_start(arguments, format);
 	format_into(text, room, format, arguments);
 	va_end(arguments);
-	strcat(text, ": ");
-	strcat(text, cause);
+	length = strlen(text);
+	snprintf(text + length, sizeof(text) - length, ": %s", cause);
 	store(err, code, os_errno, text);
 	return code;
 }

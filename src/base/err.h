@@ -23,7 +23,8 @@ int err_set(struct sherd_error *err, int code, const char *format, ...)
 int err_system(struct sherd_error *err, int os_errno, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 
-/* Put the formatted text and ": " before the message; returns err's code, or ${code} without err. */
+/* Put the formatted text and ": " before the message; returns err's code, or ${code} without err.
+ */
 int err_wrap(struct sherd_error *err, int code, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 

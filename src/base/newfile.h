@@ -53,7 +53,8 @@ int newfile_sync(struct newfile *f, struct sherd_error *err);
  */
 int newfile_publish(struct newfile *f, struct sherd_error *err);
 
-/* newfile_revert(f): undo newfile_publish(): the old file returns to its place. Never fails loudly. */
+/* newfile_revert(f): undo newfile_publish(): the old file returns to its place. Never fails loudly.
+ */
 void newfile_revert(struct newfile *f);
 
 /*

@@ -14,7 +14,8 @@ char *units_size(uint64_t bytes, char buffer[UNITS_SIZE]);
 /* units_duration(seconds, buffer): "0:07", "12:34", "1:02:03"; returns the buffer. */
 char *units_duration(uint64_t seconds, char buffer[UNITS_SIZE]);
 
-/* units_number(text, min, max, ret): decimal digits only; 0, or -1 if it is none or out of range. */
+/* units_number(text, min, max, ret): decimal digits only; 0, or -1 if it is none or out of range.
+ */
 int units_number(const char *text, long min, long max, long *ret);
 
 #endif

@@ -134,7 +134,7 @@ static void err_cuts_cleanly(void **state)
 
 			memset(text, 'y', shift);
 			while (strlen(text) < 900)
-				strcat(text, letters[l]);
+				memcpy(text + strlen(text), letters[l], strlen(letters[l]) + 1);
 			err_set(&err, SHERD_IO, "%s", text);
 			assert_valid_utf8(err.message);
 			assert_in_range(
@@ -142,8 +142,8 @@ static void err_cuts_cleanly(void **state)
 			assert_string_equal(err.message + strlen(err.message) - 3, "...");
 			err_wrap(&err, 0, "%s", text);
 			assert_valid_utf8(err.message);
-			assert_in_range(strlen(err.message), SHERD_ERROR_SIZE - 12,
-				SHERD_ERROR_SIZE - 1);
+			assert_in_range(
+				strlen(err.message), SHERD_ERROR_SIZE - 12, SHERD_ERROR_SIZE - 1);
 			err_set(&err, SHERD_IO, "cause");
 			err_wrap(&err, 0, "%s", text);
 			assert_valid_utf8(err.message);
@@ -616,7 +616,7 @@ static void cpu_answers(void **state)
 
 static void keep_line(void *context, const char *line)
 {
-	strcpy(context, line);
+	memcpy(context, line, strlen(line) + 1);
 }
 
 static void log_says_one_line(void **state)

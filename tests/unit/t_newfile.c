@@ -265,7 +265,7 @@ static void make_socket(const char *path)
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
 	int fd = socket(AF_UNIX, SOCK_STREAM, 0);
 
-	strncpy(address.sun_path, path, sizeof(address.sun_path) - 1);
+	snprintf(address.sun_path, sizeof(address.sun_path), "%s", path);
 	assert_true(fd >= 0);
 	assert_int_equal(bind(fd, (struct sockaddr *)&address, sizeof(address)), 0);
 	close(fd);
@@ -403,8 +403,8 @@ static void long_names_work(void **state)
 			init_way(&f, &ways[i]);
 			memset(name, 'a', shift);
 			name[shift] = '\0';
-			while (strlen(name) + 3 <= 255)
-				strcat(name, shift ? "\u20ac" : "abc");
+			for (size_t at = shift; at + 3 <= 255; at += 3)
+				memcpy(name + at, shift ? "\u20ac" : "abc", 4);
 			begin(&n, &f.env, name, false);
 			if (n.temporary)
 				assert_hidden_name(n.temporary, shift ? 3 : 1);
@@ -505,7 +505,10 @@ static void others_files_are_respected(void **state)
 
 static void keep_lines(void *context, const char *line)
 {
-	strncat(context, line, 900 - strlen(context));
+	char *kept = context;
+	size_t length = strlen(kept);
+
+	snprintf(kept + length, 900 - length, "%s", line);
 }
 
 static void revert_spares_others_files(void **state)
