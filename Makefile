@@ -11,6 +11,7 @@ MESON_OPTIONS ?=
 # Debian's own meson and python3, whatever stands before them in PATH.
 MESON := $(shell test -x /usr/bin/meson && echo /usr/bin/meson || echo meson)
 RELEASE := build/release
+configured_as = -Dtests=false --prefix=$(PREFIX) $(MESON_OPTIONS)
 
 install_deps = $(if $(filter yes,$(DEPS)),scripts/install-deps $(1))
 
@@ -19,8 +20,9 @@ install_deps = $(if $(filter yes,$(DEPS)),scripts/install-deps $(1))
 
 build: ## build into build/release (the default)
 	@$(call install_deps,build)
-	@test -f $(RELEASE)/build.ninja || $(MESON) setup $(RELEASE) -Dtests=false
-	@$(MESON) configure $(RELEASE) --prefix=$(PREFIX) $(MESON_OPTIONS)
+	@echo '$(configured_as)' | cmp -s - $(RELEASE)/configured-as || { rm -rf $(RELEASE) && \
+		$(MESON) setup $(RELEASE) $(configured_as) && \
+		echo '$(configured_as)' >$(RELEASE)/configured-as; }
 	@$(MESON) compile -C $(RELEASE)
 
 demo: build ## cut a tree into 3-of-10 share files, lose seven, bring it back

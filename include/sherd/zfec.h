@@ -137,7 +137,7 @@ struct sherd_zfec_decode_result {
  * temporary file. All shares given are used: those that agree in k, m, pad and length and are the
  * most (at least k) are taken, and what is more than k checks the rest.
  * ${ret_result}, unless NULL, is written on success. A symbolic link at ${output} is followed; a
- * device or fifo is written to as descriptor 1 is.
+ * fifo or character device is written to as descriptor 1 is, a block device only with overwrite.
  * Threads: any. Memory: below 40 MiB for each thread.
  * Errors: TOOFEW (fewer than k usable), DUPLICATE (two of the usable files hold the same share),
  * MISMATCH (no majority, or the shares disagree and it cannot be told which is wrong), CORRUPT

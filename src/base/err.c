@@ -143,6 +143,9 @@ static const char *system_text(int os_errno)
 #else
 	const char *text = strerror(os_errno);
 #endif
+	/* The one shortage that whoever reads this can mend. */
+	if (os_errno == EMFILE)
+		return "Too many open files; raise the limit with 'ulimit -n'";
 	return text ? text : "unknown system error";
 }
 

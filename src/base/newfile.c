@@ -458,36 +458,35 @@ void newfile_revert(struct newfile *f)
 	f->displaced = NULL;
 }
 
-/* Some file systems cannot sync a folder and say EINVAL: theirs are as durable as can be. */
-static int sync_folder(struct newfile *f)
+int newfile_sync_folder(struct newfile *f, struct sherd_error *err)
 {
+	/* Some file systems cannot sync a folder and say EINVAL: theirs are as durable as can be.
+	 */
 	if (sync_fd(f->env, f->directory) == 0 || errno == EINVAL)
 		return 0;
-	return errno;
+	return err_system(err, errno, "cannot write the folder of '%s' to its medium", f->path);
 }
 
-int newfile_settle(struct newfile *f, bool sync, struct sherd_error *err)
+int newfile_settle(struct newfile *f, struct sherd_error *err)
 {
 	const struct sherd_env *env = f->env;
-	int failed;
 
 	assert(f->published);
-	/* First: the old file goes only when the new one will outlast a crash. */
-	failed = sync ? sync_folder(f) : 0;
-	if (failed && f->displaced)
-		return err_system(err, failed,
-			"cannot write the folder of '%s' to its medium (the old file is kept as "
-			"'%s')",
-			f->path, f->displaced);
-	if (failed)
-		return err_system(
-			err, failed, "cannot write the folder of '%s' to its medium", f->path);
 	if (f->displaced && env->files->unlinkat(env->context, f->directory, f->displaced, 0) != 0)
 		return err_system(err, errno, "cannot remove the old '%s', now called '%s'",
 			f->path, f->displaced);
 	mem_free(f->displaced);
 	f->displaced = NULL;
 	return 0;
+}
+
+bool newfile_would_replace(const struct newfile *f, const struct stat *input)
+{
+	struct stat there;
+
+	return f->env->files->fstatat(
+		       f->env->context, f->directory, f->name, &there, AT_SYMLINK_NOFOLLOW) == 0 &&
+	       target_same_file(&there, input);
 }
 
 void newfile_release(struct newfile *f)

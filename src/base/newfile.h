@@ -8,7 +8,8 @@
  * they had replaced return unchanged. A crash leaves old files or new ones, each whole; in the
  * middle of a set some of each.
  *
- * Life: newfile_open(), write at `fd`, newfile_sync(), newfile_publish(), newfile_settle() or
+ * Life: newfile_open(), write at `fd`, newfile_sync(), newfile_publish(), newfile_sync_folder(),
+ * newfile_settle() or
  * newfile_revert(), newfile_release(). Single-threaded, but for writes at `fd` and newfile_sync().
  */
 #ifndef BASE_NEWFILE_H
@@ -58,11 +59,26 @@ int newfile_publish(struct newfile *f, struct sherd_error *err);
 void newfile_revert(struct newfile *f);
 
 /*
- * newfile_settle(f, sync, err):
- * Let go of the file that was replaced and, if ${sync}, make the folder's entry durable.
- * Errors: IO. The new file stays in place all the same.
+ * newfile_sync_folder(f, err):
+ * What was published in the file's folder outlasts a crash. A file system that cannot sync folders
+ * (EINVAL) is as good as it can be. Errors: IO, NOSPACE.
  */
-int newfile_settle(struct newfile *f, bool sync, struct sherd_error *err);
+int newfile_sync_folder(struct newfile *f, struct sherd_error *err);
+
+/*
+ * newfile_settle(f, err):
+ * Let go of the file that was replaced; it is gone for good. Sync the folder first.
+ * Errors: IO, DENIED: it stays under its hidden name, which the message tells. The new file stays
+ * in place all the same.
+ */
+int newfile_settle(struct newfile *f, struct sherd_error *err);
+
+/*
+ * newfile_would_replace(f, input):
+ * True if publishing ${f} would replace the very file that ${input} describes. False also if that
+ * cannot be found out: then there is nothing that could be replaced.
+ */
+bool newfile_would_replace(const struct newfile *f, const struct stat *input);
 
 /* newfile_release(f): close all; an unpublished file vanishes. Safe to call twice. */
 void newfile_release(struct newfile *f);

@@ -17,7 +17,6 @@
 #include <base/err.h>
 #include <base/intmath.h>
 #include <base/workers.h>
-#include <fec/newset.h>
 #include <fec/zoutput.h>
 #include <fec/zrestore.h>
 #include <fec/zset.h>
@@ -133,7 +132,7 @@ static int check_output(const struct decoder *d, struct sherd_error *err)
 	for (size_t i = 0; i < d->set.count; i++) {
 		const struct zmember *f = &d->set.members[i];
 
-		if (f->fd >= 0 && newset_would_replace(&d->output.file, &f->before))
+		if (f->fd >= 0 && newfile_would_replace(&d->output.file, &f->before))
 			return err_set(err, SHERD_INVALID,
 				"output '%s' would replace a share file that is read",
 				d->output.file.path);

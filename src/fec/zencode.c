@@ -18,8 +18,8 @@
 #include <base/cpu.h>
 #include <base/err.h>
 #include <base/intmath.h>
+#include <base/newset.h>
 #include <base/workers.h>
-#include <fec/newset.h>
 #include <fec/plan.h>
 #include <fec/zintake.h>
 #include <fec/zlayout.h>
@@ -208,11 +208,11 @@ static int open_share(struct encoder *e, unsigned share, struct sherd_error *err
 	if (!path)
 		return err_nomem(err);
 	sherd_zfec_share_name(o, share, path, size);
-	r = newset_open(f, e->env, path, o->overwrite, err);
+	r = newfile_open(f, e->env, path, o->overwrite, err);
 	if (r)
 		return r;
 	e->opened++;
-	if (o->overwrite && newset_would_replace(f, &e->intake.before))
+	if (o->overwrite && newfile_would_replace(f, &e->intake.before))
 		return err_set(
 			err, SHERD_INVALID, "share file '%s' would replace its own input", f->path);
 	return 0;
@@ -265,7 +265,7 @@ static int encode_steps(
 	r = write_headers(e, err);
 	if (r)
 		return r;
-	r = newset_commit(e->shares, o->m, !o->no_sync, e->workers, err);
+	r = newset_commit(e->shares, o->m, !o->no_sync, err);
 	if (!r && ret_size)
 		*ret_size = e->intake.size;
 	return r;

@@ -8,20 +8,19 @@
 #include <unistd.h>
 #include <base/alloc.h>
 #include <base/err.h>
-#include <fec/newset.h>
+#include <base/newset.h>
 
 static bool is_stdout(const char *path)
 {
 	return !path || strcmp(path, "-") == 0;
 }
 
-/* Something that exists, can be written to and cannot be replaced. */
-static bool is_device(const struct sherd_env *env, const char *path)
+/* The type of what is there, links followed; 0: nothing. */
+static mode_t kind_at(const struct sherd_env *env, const char *path)
 {
 	struct stat st;
 
-	return env->files->fstatat(env->context, AT_FDCWD, path, &st, 0) == 0 &&
-	       !S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode);
+	return env->files->fstatat(env->context, AT_FDCWD, path, &st, 0) == 0 ? st.st_mode : 0;
 }
 
 static int open_device(struct zoutput *o, const char *path, struct sherd_error *err)
@@ -33,7 +32,7 @@ static int open_device(struct zoutput *o, const char *path, struct sherd_error *
 	if (o->fd < 0 && errno == EINTR)
 		return ztask_result(o->task, err);
 	if (o->fd < 0)
-		return ztask_open_error(errno, path, err);
+		return err_system(err, errno, "cannot open '%s'", path);
 	o->close = true;
 	return 0;
 }
@@ -41,6 +40,8 @@ static int open_device(struct zoutput *o, const char *path, struct sherd_error *
 int zoutput_open(struct zoutput *o, struct ztask *task, const char *path, bool overwrite,
 	struct sherd_error *err)
 {
+	mode_t kind;
+
 	*o = (struct zoutput){.task = task,
 		.env = task->env,
 		.name = is_stdout(path) ? "standard output" : path,
@@ -53,10 +54,15 @@ int zoutput_open(struct zoutput *o, struct ztask *task, const char *path, bool o
 		o->fd = STDOUT_FILENO;
 		return 0;
 	}
-	if (is_device(o->env, path))
+	kind = kind_at(o->env, path);
+	if (kind && !S_ISREG(kind) && !S_ISDIR(kind)) {
+		if (S_ISBLK(kind) && !overwrite)
+			return err_set(err, SHERD_EXISTS,
+				"'%s' is a device that holds data, which would be lost", path);
 		return open_device(o, path, err);
+	}
 	o->stream = false;
-	return newset_open(&o->file, o->env, path, overwrite, err);
+	return newfile_open(&o->file, o->env, path, overwrite, err);
 }
 
 void zoutput_release(struct zoutput *o)
@@ -129,5 +135,5 @@ void zoutput_wake(struct zoutput *o)
 
 int zoutput_commit(struct zoutput *o, bool sync, struct sherd_error *err)
 {
-	return o->stream ? 0 : newset_commit(&o->file, 1, sync, NULL, err);
+	return o->stream ? 0 : newset_commit(&o->file, 1, sync, err);
 }

@@ -51,7 +51,7 @@ static int open_file(struct zset *set, struct ztask *task, struct zmember *f, st
 	if (f->fd < 0 && errno == EINTR)
 		return ztask_result(task, e);
 	if (f->fd < 0 && (errno == EMFILE || errno == ENFILE))
-		return ztask_open_error(errno, f->path, e);
+		return err_system(e, errno, "cannot open '%s'", f->path);
 	if (f->fd < 0)
 		return err_system(e, errno, "it cannot be opened");
 	if (env->files->fstat(env->context, f->fd, &f->before) != 0)

@@ -113,16 +113,3 @@ int ztask_read(struct ztask *t, int fd, const char *name, void *buffer, size_t s
 	*ret_got = total;
 	return 0;
 }
-
-int ztask_open_error(int os_errno, const char *path, struct sherd_error *err)
-{
-	int code;
-
-	if (os_errno != EMFILE && os_errno != ENFILE)
-		return err_system(err, os_errno, "cannot open '%s'", path);
-	code = err_set(err, SHERD_IO,
-		"cannot open '%s': too many open files; raise the limit with 'ulimit -n'", path);
-	if (err)
-		err->os_errno = os_errno;
-	return code;
-}

@@ -55,10 +55,4 @@ int ztask_result(struct ztask *t, struct sherd_error *err);
 int ztask_read(struct ztask *t, int fd, const char *name, void *buffer, size_t size,
 	size_t *ret_got, struct sherd_error *err);
 
-/*
- * ztask_open_error(os_errno, what, path, err):
- * The error for a file that cannot be opened; for want of descriptors it says what to do.
- */
-int ztask_open_error(int os_errno, const char *path, struct sherd_error *err);
-
 #endif

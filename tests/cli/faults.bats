@@ -69,7 +69,7 @@ load helpers
 @test "too few open files allowed: an error, nothing left" {
 	random_file f 100000
 	exits 1 bash -c 'ulimit -n 64; exec zfec -k 100 -m 256 f'
-	says 'too many open files'
+	says 'Too many open files'
 	[ "$(listing)" = "f " ]
 }
 
@@ -213,4 +213,13 @@ as_nobody()
 	exits 0 zfec -p short "$name"
 	exits 2 zunfec -o "$name$name" short.*_8.fec
 	says 'File name too long'
+}
+
+@test "a block device is never written to without -f" {
+	[ "$(id -u)" = 0 ] || skip 'only root can make a device'
+	mknod disk b 1 250 || skip 'no device can be made here'
+	head -c 1000 /dev/urandom >f
+	zfec -q f
+	exits 2 zunfec -o disk f.*_8.fec
+	says 'holds data'
 }

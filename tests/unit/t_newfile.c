@@ -180,11 +180,19 @@ static void begin(struct newfile *n, const struct sherd_env *env, const char *pa
 	assert_int_equal(newfile_sync(n, NULL), 0);
 }
 
+/* As a set of new files does it: the folder first, then the old file goes. */
+static int settle(struct newfile *n, bool sync, struct sherd_error *err)
+{
+	int r = sync ? newfile_sync_folder(n, err) : 0;
+
+	return r ? r : newfile_settle(n, err);
+}
+
 static void finish(struct newfile *n)
 {
 	struct sherd_error err = {0};
 
-	if (newfile_publish(n, &err) != 0 || newfile_settle(n, true, &err) != 0)
+	if (newfile_publish(n, &err) != 0 || settle(n, true, &err) != 0)
 		fail_msg("%s", err.message);
 	newfile_release(n);
 	newfile_release(n);
@@ -608,7 +616,7 @@ static void bytes_are_synced(void **state)
 			assert_int_equal(f.counts[FAULTENV_FSYNC], 1);
 			assert_int_equal(newfile_publish(&n, NULL), 0);
 			assert_int_equal(f.counts[FAULTENV_FSYNC], 1);
-			assert_int_equal(newfile_settle(&n, sync, NULL), 0);
+			assert_int_equal(settle(&n, sync, NULL), 0);
 			assert_int_equal(f.counts[FAULTENV_FSYNC], 1 + sync);
 			newfile_release(&n);
 			assert_int_equal(strays(PLACE), 0);
@@ -670,7 +678,7 @@ static int take_step(struct newfile *n, enum step step, const struct run *run,
 	case ENDING:
 		if (run->ending == REVERT)
 			newfile_revert(n);
-		return run->ending == SETTLE ? newfile_settle(n, true, err) : 0;
+		return run->ending == SETTLE ? settle(n, true, err) : 0;
 	case RELEASING:
 		newfile_release(n);
 	}

@@ -205,7 +205,7 @@ static void encode_and_die(const struct scene *s)
 
 static void encode_with_each_allocation_failing(const struct scene *s)
 {
-	unsigned long made, n = 1;
+	unsigned long made, n = 1, forgiven = 0;
 
 	do {
 		unsigned before = faultenv_descriptors();
@@ -216,12 +216,16 @@ static void encode_with_each_allocation_failing(const struct scene *s)
 		mem_fail_at(n);
 		r = encode(s, NULL, &err);
 		made = mem_fail_at(0);
-		if (made >= n)
+		/* Threads for the syncs are a comfort: without them it goes on, and only then. */
+		if (made >= n && r == 0)
+			forgiven++;
+		else if (made >= n)
 			assert_int_equal(r, SHERD_NOMEM);
 		check_encode(s, r, 0);
 		assert_int_equal(faultenv_descriptors(), before);
 		assert_true(n++ < STEPS_MAX);
 	} while (made >= n - 1);
+	assert_int_equal(forgiven, 1);
 	assert_true(n > 10);
 }
 

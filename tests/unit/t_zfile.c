@@ -480,14 +480,14 @@ static void descriptors(void **state)
 	few.rlim_cur = 50;
 	assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
 	assert_int_equal(sherd_zfec_encode(fd, "in", &e, NULL, &err), SHERD_IO);
-	assert_non_null(strstr(err.message, "too many open files; raise the limit with"));
+	assert_non_null(strstr(err.message, "Too many open files; raise the limit with"));
 	assert_int_equal(zfix_entries(), 1);
 	assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
 	zfix_put_all(&f);
 	assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
 	zfix_choose(100, 100, shares);
 	assert_int_equal(zfix_decode(&f, shares, 100, "out", NULL, NULL, &err), SHERD_IO);
-	assert_non_null(strstr(err.message, "too many open files; raise the limit with"));
+	assert_non_null(strstr(err.message, "Too many open files; raise the limit with"));
 	assert_int_equal(zfix_entries(), 101);
 	assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
 	close(fd);

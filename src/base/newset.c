@@ -1,41 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * newset.c - first everything that needs time and may fail (data and sizes to the medium, on all
- * threads: syncs of many files at once share journal commits), then all renames in a row, then the
- * folders, and only then the old files go.
+ * newset.c - first everything that needs time and may fail (data and sizes to the medium), then
+ * all renames in a row, then the folders, and only then the old files go.
  */
-#include <fec/newset.h>
+#include <base/newset.h>
 
-#include <errno.h>
-#include <fcntl.h>
 #include <pthread.h>
 #include <base/err.h>
+#include <base/intmath.h>
 #include <base/log.h>
-#include <fec/ztask.h>
+#include <base/workers.h>
 
-int newset_open(struct newfile *f, const struct sherd_env *env, const char *path, bool overwrite,
-	struct sherd_error *err)
-{
-	struct sherd_error e;
-	int r = newfile_open(f, env, path, overwrite, &e);
-
-	if (r && (e.os_errno == EMFILE || e.os_errno == ENFILE))
-		return ztask_open_error(e.os_errno, path, err);
-	if (r && err)
-		*err = e;
-	return r;
-}
-
-bool newset_would_replace(const struct newfile *f, const struct stat *input)
-{
-	const struct sherd_env *env = f->env;
-	struct stat there;
-
-	if (env->files->fstatat(env->context, f->directory, f->name, &there, AT_SYMLINK_NOFOLLOW) !=
-		0)
-		return false;
-	return there.st_dev == input->st_dev && there.st_ino == input->st_ino;
-}
+#define SYNCS_AT_ONCE 8
 
 /* Files that are being synced by several threads. */
 struct syncing {
@@ -62,34 +38,27 @@ static void sync_one(void *context, size_t index, unsigned worker)
 	pthread_mutex_unlock(&s->lock);
 }
 
-static int sync_files(
-	struct newfile *files, size_t count, struct sherd_workers *workers, struct sherd_error *err)
+/*
+ * Several at once: they wait for the medium, and a journal writes what came meanwhile in one go.
+ * 100 small files on ext4 take 0.35 s one after the other and 0.02 s this way. If the threads
+ * cannot be had, it takes its time.
+ */
+static int sync_files(struct newfile *files, size_t count, struct sherd_error *err)
 {
+	CLEANUP(sherd_workers_free_at) struct sherd_workers *workers = NULL;
 	struct syncing s = {.files = files, .lock = PTHREAD_MUTEX_INITIALIZER};
+	unsigned threads = (unsigned)INT_MIN_OF(count, (size_t)SYNCS_AT_ONCE);
 
+	if (threads > 1)
+		(void)sherd_workers_new(threads, &workers, NULL);
 	workers_run(workers, sync_one, &s, count);
 	if (s.code && err)
 		*err = s.error;
 	return s.code;
 }
 
-static int sync_folder(const struct newfile *f, struct sherd_error *err)
-{
-	const struct sherd_env *env = f->env;
-	int r;
-
-	do
-		r = env->files->fsync(env->context, f->directory);
-	while (r != 0 && errno == EINTR);
-	/* EINVAL: the file system cannot sync a folder; its own are as durable as can be. */
-	if (r != 0 && errno != EINVAL)
-		return err_system(
-			err, errno, "cannot write the folder of '%s' to its medium", f->path);
-	return 0;
-}
-
 /* Each folder once, as far as files of one folder follow each other. */
-static int sync_folders(const struct newfile *files, size_t count, struct sherd_error *err)
+static int sync_folders(struct newfile *files, size_t count, struct sherd_error *err)
 {
 	struct stat last = {0};
 
@@ -103,7 +72,7 @@ static int sync_folders(const struct newfile *files, size_t count, struct sherd_
 			st.st_dev == last.st_dev && st.st_ino == last.st_ino)
 			continue;
 		last = st;
-		r = sync_folder(&files[i], err);
+		r = newfile_sync_folder(&files[i], err);
 		if (r)
 			return r;
 	}
@@ -121,10 +90,9 @@ static int publish_all(struct newfile *files, size_t count, bool sync, struct sh
 	return sync ? sync_folders(files, count, err) : 0;
 }
 
-int newset_commit(struct newfile *files, size_t count, bool sync, struct sherd_workers *workers,
-	struct sherd_error *err)
+int newset_commit(struct newfile *files, size_t count, bool sync, struct sherd_error *err)
 {
-	int r = sync ? sync_files(files, count, workers, err) : 0;
+	int r = sync ? sync_files(files, count, err) : 0;
 
 	if (r)
 		return r;
@@ -137,7 +105,7 @@ int newset_commit(struct newfile *files, size_t count, bool sync, struct sherd_w
 	for (size_t i = 0; i < count; i++) {
 		struct sherd_error e;
 
-		if (newfile_settle(&files[i], false, &e) != 0)
+		if (newfile_settle(&files[i], &e) != 0)
 			log_warn("%s", e.message);
 	}
 	return 0;
