@@ -6,10 +6,13 @@
  * 16 or 32 nibbles at once in the two 16-byte tables of c (Anvin, "The mathematics of RAID-6";
  * Plank, Greenan, Miller, "Screaming fast Galois field arithmetic using Intel SIMD", FAST 2013).
  *
- * The file that includes this one defines the type `vec`, WIDTH (its bytes) and load(), store(),
- * bypass(), table(), shuffle(), low_nibbles(), high_nibbles(), xor(), zero() on it, and gets
- * dot() and prepare(). Register use: outputs * columns accumulators, two nibble vectors for each
- * column, two tables: 4 outputs and 2 columns fill the 16 registers.
+ * The file that includes this one defines, for its registers,
+ *     WIDTH, VECTOR          bytes of one, and its type
+ *     OF_BYTES(operation)    the name of the intrinsic for an operation on bytes or words of it,
+ *     OF_BITS(operation)     and for one on it as a whole
+ *     TABLE(p)               16 aligned bytes at p, in each of its halves
+ * and gets prepare(), dot() and fence(). Register use: outputs * columns accumulators, two nibble
+ * vectors for each column, two tables: 4 outputs and 2 columns fill the 16 registers.
  */
 #include <string.h>
 #include <fec/gf256.h>
@@ -21,6 +24,44 @@
 #else
 #define UNROLL _Pragma("GCC unroll 16")
 #endif
+
+#define INLINE static inline __attribute__((always_inline))
+
+typedef VECTOR vec;
+
+INLINE vec load(const void *p)
+{
+	return OF_BITS(loadu)(p);
+}
+
+INLINE vec table(const void *p)
+{
+	return TABLE(p);
+}
+
+INLINE vec low_nibbles(vec x)
+{
+	return OF_BITS(and)(x, OF_BYTES(set1_epi8)(15));
+}
+
+INLINE vec high_nibbles(vec x)
+{
+	return OF_BITS(and)(OF_BYTES(srli_epi64)(x, 4), OF_BYTES(set1_epi8)(15));
+}
+
+/* sum + the products of the bytes whose nibbles these are. */
+INLINE vec add_products(vec sum, vec of_low, vec of_high, vec low, vec high)
+{
+	vec product = OF_BITS(xor)(
+		OF_BYTES(shuffle_epi8)(of_low, low), OF_BYTES(shuffle_epi8)(of_high, high));
+
+	return OF_BITS(xor)(sum, product);
+}
+
+static void fence(void)
+{
+	_mm_sfence();
+}
 
 static void prepare(uint8_t coefficient, uint8_t *slot)
 {
@@ -39,7 +80,7 @@ INLINE void columns(const struct fec_dot *d, const int P, const int U, size_t at
 		for (int u = 0; u < U; u++)
 			sum[p * U + u] =
 				d->start ? load(d->start[p] + d->start_at + at + WIDTH * (size_t)u)
-					 : zero();
+					 : OF_BITS(setzero)();
 	}
 	for (size_t s = 0; s < d->sources; s++) {
 		const uint8_t *source = d->source[s] + d->source_at + at;
@@ -58,8 +99,8 @@ INLINE void columns(const struct fec_dot *d, const int P, const int U, size_t at
 
 			UNROLL
 			for (int u = 0; u < U; u++)
-				sum[p * U + u] = xor(sum[p * U + u],
-					xor(shuffle(of_low, low[u]), shuffle(of_high, high[u])));
+				sum[p * U + u] = add_products(
+					sum[p * U + u], of_low, of_high, low[u], high[u]);
 		}
 	}
 	UNROLL
@@ -68,10 +109,12 @@ INLINE void columns(const struct fec_dot *d, const int P, const int U, size_t at
 
 		UNROLL
 		for (int u = 0; u < U; u++) {
+			vec *to = (vec *)(void *)(target + WIDTH * (size_t)u);
+
 			if (d->bypass)
-				bypass(target + WIDTH * (size_t)u, sum[p * U + u]);
+				OF_BITS(stream)(to, sum[p * U + u]);
 			else
-				store(target + WIDTH * (size_t)u, sum[p * U + u]);
+				OF_BITS(storeu)(to, sum[p * U + u]);
 		}
 	}
 }
@@ -90,10 +133,10 @@ static void last_columns(const struct fec_dot *d, size_t at, size_t count)
 		for (size_t s = 0; s < d->sources; s++, t += d->outputs * SLOT) {
 			memcpy(bytes, d->source[s] + d->source_at + at, count);
 			vec x = load(bytes);
-			sum = xor(sum, xor(shuffle(table(t), low_nibbles(x)),
-					  shuffle(table(t + 16), high_nibbles(x))));
+			sum = add_products(
+				sum, table(t), table(t + 16), low_nibbles(x), high_nibbles(x));
 		}
-		store(bytes, sum);
+		OF_BITS(storeu)((vec *)(void *)bytes, sum);
 		memcpy(d->target[p] + d->target_at + at, bytes, count);
 	}
 }
