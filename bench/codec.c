@@ -290,8 +290,7 @@ static void print_limits(void)
 	for (size_t i = 0; sherd_fec_kernel_name(i); i++)
 		printf(" %s", sherd_fec_kernel_name(i));
 	printf("\npython3-zfec: the C core of Debian's package as it is built; at its best flags "
-	       "it is about "
-	       "twice as fast");
+	       "it is about twice as fast");
 	printf("\nrates: data GB/s, medians of %d rounds; limit: the multiplier, and for streams "
 	       "reading and storing as well\n",
 		rounds);

@@ -110,16 +110,14 @@ static int block_number(struct call *call, PyObject *item, unsigned *ret_number)
 	if (overflow) {
 		PyErr_Format(error,
 			"Precondition violation: block nums can't be less than zero or greater "
-			"than "
-			"255.  One was %s than any machine integer.\n",
+			"than 255.  One was %s than any machine integer.\n",
 			overflow < 0 ? "less" : "greater");
 		return -1;
 	}
 	if (number < 0 || number > 255) {
 		PyErr_Format(error,
 			"Precondition violation: block nums can't be less than zero or greater "
-			"than "
-			"255.  %ld\n",
+			"than 255.  %ld\n",
 			number);
 		return -1;
 	}
@@ -312,8 +310,7 @@ static int read_known(struct call *call, PyObject *blocks, PyObject *numbers)
 		if (call->position[number] >= 0) {
 			PyErr_Format(call->state->error,
 				"Precondition violation: block nums are required to be all "
-				"different.  "
-				"given twice: %d",
+				"different.  given twice: %d",
 				(int)number);
 			return -1;
 		}

@@ -37,14 +37,12 @@ static int check_parameters(struct coder *self, int k, int m)
 	else if (m > 256)
 		PyErr_Format(error,
 			"Precondition violation: second argument is required to be less than or "
-			"equal "
-			"to 256, but it was %d",
+			"equal to 256, but it was %d",
 			m);
 	else if (k > m)
 		PyErr_Format(error,
 			"Precondition violation: first argument is required to be less than or "
-			"equal "
-			"to the second argument, but they were %d and %d respectively",
+			"equal to the second argument, but they were %d and %d respectively",
 			k, m);
 	else
 		return 0;
