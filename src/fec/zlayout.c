@@ -12,8 +12,8 @@
 
 #define CHUNK SHERD_ZFEC_CHUNK
 #define CACHE_LINE 64
-#define PIECE_BYTES (3 << 20) /* of all blocks of a piece: fewer calls against a warm cache */
-#define PIECE_SEGMENTS 16     /* more make the system calls no cheaper */
+#define PIECE_BYTES (8 << 20) /* of all blocks of a piece: more falls out of the caches */
+#define PIECE_SEGMENTS 32     /* more make the system calls no cheaper */
 
 unsigned zlayout_segments(size_t blocks)
 {

@@ -30,7 +30,7 @@ struct zpiece {
 
 /*
  * zlayout_segments(blocks):
- * Segments of a piece so that ${blocks} blocks of it, 1 to 512, stay in the cache; at least 1.
+ * Segments of a piece so that ${blocks} blocks of it, 1 to 512, stay in the caches; at least 1.
  */
 unsigned zlayout_segments(size_t blocks);
 
