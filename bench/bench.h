@@ -29,6 +29,9 @@ struct bench_limits {
 };
 void bench_measure_limits(struct bench_limits *ret_limits);
 
+/* 64-byte products a second at the multiplier's best, measured for ${seconds}; 0: there is none. */
+double bench_gfni_per_second(double seconds);
+
 /* One job for a codec: these shares wanted from those known. */
 struct bench_task {
 	unsigned k, m, wanted_count;
@@ -42,8 +45,8 @@ struct bench_codec {
 	const char *name;
 	/* Make ready for a task; NULL if this codec cannot be had here. */
 	void *(*prepare)(const struct bench_task *task);
-	/* ${shares}[s] is the block of share s, ${size} bytes. Any thread, concurrently. */
-	void (*run)(void *ready, uint8_t **shares, size_t size);
+	/* Blocks of ${size} bytes in the order of the task's lists. Any thread, concurrently. */
+	void (*run)(void *ready, uint8_t **known, uint8_t **wanted, size_t size);
 	void (*release)(void *ready);
 };
 extern const struct bench_codec bench_sherd, bench_sherd_avx2, bench_isal, bench_isal_avx2,

@@ -45,18 +45,12 @@ static void *sherd_prepare_avx2(const struct bench_task *task)
 	return sherd_prepare_with(task, "avx2");
 }
 
-static void sherd_run(void *ready, uint8_t **shares, size_t size)
+static void sherd_run(void *ready, uint8_t **known, uint8_t **wanted, size_t size)
 {
 	const struct sherd_ready *r = ready;
-	const uint8_t *known[SHARES_MAX];
-	uint8_t *wanted[SHARES_MAX];
-	struct sherd_fec_options options = {.stream = r->task.stream};
+	const struct sherd_fec_options options = {.stream = r->task.stream};
 
-	for (unsigned j = 0; j < r->task.k; j++)
-		known[j] = shares[r->task.known[j]];
-	for (unsigned w = 0; w < r->task.wanted_count; w++)
-		wanted[w] = shares[r->task.wanted[w]];
-	if (sherd_fec_run(r->plan, known, wanted, size, &options, NULL))
+	if (sherd_fec_run(r->plan, (const uint8_t *const *)known, wanted, size, &options, NULL))
 		abort();
 }
 
@@ -112,27 +106,20 @@ static void *isal_prepare(const struct bench_task *task)
 	return r;
 }
 
-static void isal_run_with(void *ready, uint8_t **shares, size_t size,
-	void (*encode)(int, int, int, unsigned char *, unsigned char **, unsigned char **))
+static void isal_run(void *ready, uint8_t **known, uint8_t **wanted, size_t size)
 {
 	struct isal_ready *r = ready;
-	uint8_t *known[SHARES_MAX], *wanted[SHARES_MAX];
 
-	for (unsigned j = 0; j < r->task.k; j++)
-		known[j] = shares[r->task.known[j]];
-	for (unsigned w = 0; w < r->task.wanted_count; w++)
-		wanted[w] = shares[r->task.wanted[w]];
-	encode((int)size, (int)r->task.k, (int)r->task.wanted_count, r->tables, known, wanted);
+	ec_encode_data(
+		(int)size, (int)r->task.k, (int)r->task.wanted_count, r->tables, known, wanted);
 }
 
-static void isal_run(void *ready, uint8_t **shares, size_t size)
+static void isal_run_avx2(void *ready, uint8_t **known, uint8_t **wanted, size_t size)
 {
-	isal_run_with(ready, shares, size, ec_encode_data);
-}
+	struct isal_ready *r = ready;
 
-static void isal_run_avx2(void *ready, uint8_t **shares, size_t size)
-{
-	isal_run_with(ready, shares, size, ec_encode_data_avx2);
+	ec_encode_data_avx2(
+		(int)size, (int)r->task.k, (int)r->task.wanted_count, r->tables, known, wanted);
 }
 
 static void isal_release(void *ready)
@@ -198,21 +185,16 @@ static void *zfec_prepare(const struct bench_task *task)
 	return r;
 }
 
-static void zfec_run(void *ready, uint8_t **shares, size_t size)
+static void zfec_run(void *ready, uint8_t **known, uint8_t **wanted, size_t size)
 {
 	struct zfec_ready *r = ready;
 	const struct bench_task *t = &r->task;
-	const uint8_t *known[SHARES_MAX];
-	uint8_t *wanted[SHARES_MAX];
+	const uint8_t *const *in = (const uint8_t *const *)known;
 
-	for (unsigned j = 0; j < t->k; j++)
-		known[j] = shares[t->known[j]];
-	for (unsigned w = 0; w < t->wanted_count; w++)
-		wanted[w] = shares[t->wanted[w]];
 	if (t->wanted[0] >= t->k)
-		r->calls.encode(r->code, known, wanted, t->wanted, t->wanted_count, size);
+		r->calls.encode(r->code, in, wanted, t->wanted, t->wanted_count, size);
 	else
-		r->calls.decode(r->code, known, wanted, t->known, size);
+		r->calls.decode(r->code, in, wanted, t->known, size);
 }
 
 static void zfec_release(void *ready)

@@ -149,8 +149,10 @@ class Bench:
 
     def par2(self, k, m):
         percent = round(100 * (m - k) / k)
-        base = os.path.join(fresh(self.out), "f.par2")
-        seconds = timed(["par2", "create", "-qq", f"-r{percent}", base, self.source], cwd=self.work)
+        seconds = timed(["par2", "create", "-qq", f"-r{percent}", "f.par2", self.source], cwd=self.work)
+        for name in os.listdir(self.work):
+            if name.endswith(".par2"):
+                os.unlink(os.path.join(self.work, name))
         print(f"  {'par2 create, %d %% redundancy, once' % percent:36s} {seconds:8.3f} s")
 
 
@@ -167,10 +169,10 @@ def main():
         bench = Bench(arguments, work)
         for k, m in ((94, 100), (6, 12)):
             bench.encode(k, m)
-            if not arguments.no_par2 and shutil.which("par2"):
-                bench.par2(k, m)
             bench.decode(k, m)
             shutil.rmtree(bench.shares)
+            if not arguments.no_par2 and shutil.which("par2"):
+                bench.par2(k, m)
     finally:
         shutil.rmtree(work, ignore_errors=True)
 

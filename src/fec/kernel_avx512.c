@@ -168,9 +168,9 @@ INLINE void pass(const struct fec_dot *d, const int P, const int U, const bool A
 	X(2, 4)                                                                                    \
 	X(3, 4)                                                                                    \
 	X(4, 4)                                                                                    \
-	X(5, 2)                                                                                    \
-	X(6, 2)                                                                                    \
-	X(7, 2)                                                                                    \
+	X(5, 4)                                                                                    \
+	X(6, 3)                                                                                    \
+	X(7, 3)                                                                                    \
 	X(8, 2)                                                                                    \
 	X(9, 2)                                                                                    \
 	X(10, 2)                                                                                   \
