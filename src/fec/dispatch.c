@@ -63,17 +63,18 @@ static void fill_trial(struct trial *t, unsigned first_coefficient)
 			t->blocks[s][c] = (uint8_t)(first_coefficient + 7 * s + c * (29 + 2 * s));
 }
 
+enum fetch { NOTHING, MANY, AHEAD, FETCHES };
+
 /* Outputs go to ${rows}, ${row_size} bytes apart, from byte ${at} on. */
 static void dot_trial(const struct trial *t, const struct fec_kernel *kernel, uint8_t *rows,
-	size_t row_size, size_t at, bool ahead)
+	size_t row_size, size_t at, enum fetch fetch)
 {
 	_Alignas(64) uint8_t table[TEST_SOURCES * FEC_OUTPUTS_MAX * 32];
 	const uint8_t *source[TEST_SOURCES];
 	uint8_t *target[FEC_OUTPUTS_MAX];
 
 	assert(kernel->slot_size <= 32);
-	for (size_t i = 0; i < TEST_SOURCES * t->outputs; i++)
-		kernel->prepare(t->coefficients[i], table + i * kernel->slot_size);
+	kernel->prepare(t->coefficients, TEST_SOURCES * t->outputs, table);
 	for (size_t s = 0; s < TEST_SOURCES; s++)
 		source[s] = t->blocks[s];
 	for (size_t o = 0; o < t->outputs; o++) {
@@ -83,7 +84,7 @@ static void dot_trial(const struct trial *t, const struct fec_kernel *kernel, ui
 	kernel->dot(&(struct fec_dot){.table = table,
 		.source = source,
 		.source_at = t->skew,
-		.ahead = ahead ? source : NULL,
+		.ahead = fetch == AHEAD ? source : NULL,
 		.target = target,
 		.target_at = at,
 		.start = t->with_start ? (const uint8_t *const *)target : NULL,
@@ -91,6 +92,7 @@ static void dot_trial(const struct trial *t, const struct fec_kernel *kernel, ui
 		.size = t->size,
 		.sources = TEST_SOURCES,
 		.outputs = t->outputs,
+		.many = fetch == MANY,
 		.bypass = at == TEST_AT});
 	if (kernel->fence)
 		kernel->fence();
@@ -116,11 +118,11 @@ static bool trial_right(
 	struct trial *t, const struct fec_kernel *kernel, unsigned first_coefficient)
 {
 	fill_trial(t, first_coefficient);
-	dot_trial(t, &fec_kernel_portable, t->want[0], TEST_SIZE_MAX, 0, false);
-	for (unsigned way = 0; way < 4; way++) {
-		size_t at = TEST_AT + (way >> 1);
+	dot_trial(t, &fec_kernel_portable, t->want[0], TEST_SIZE_MAX, 0, NOTHING);
+	for (unsigned way = 0; way < 2 * FETCHES; way++) {
+		size_t at = TEST_AT + way / FETCHES;
 
-		dot_trial(t, kernel, t->got[0], TEST_ROW, at, way & 1);
+		dot_trial(t, kernel, t->got[0], TEST_ROW, at, way % FETCHES);
 		for (size_t o = 0; o < t->outputs; o++)
 			if (!row_right(t, o, t->got[o], at))
 				return false;

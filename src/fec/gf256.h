@@ -10,8 +10,7 @@
 
 #include <stdint.h>
 
-extern const uint8_t
-	gf256_exp[510]; /* 2^i; twice over, so that a sum of two logs needs no modulo */
+extern const uint8_t gf256_exp[765]; /* 2^i, thrice over: sums of three logs need no modulo */
 extern const uint8_t gf256_log[256]; /* log to the base 2 of 1..255; [0] is 0 and means nothing */
 extern const uint8_t gf256_product[256][256];
 /* Products of c with 0x00..0x0f, then with 0x00, 0x10 .. 0xf0: what a byte shuffle looks up. */

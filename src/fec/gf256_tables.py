@@ -40,14 +40,14 @@ def lines(values, fmt, per):
 
 def main():
     exp = [1]
-    while len(exp) < 510:
+    while len(exp) < 765:
         exp.append(mul(exp[-1], 2))
     log = [0] * 256
     for i in range(255):
         log[exp[i]] = i
     with open(sys.argv[1], "w") as f:
         f.write("/* Made by gf256_tables.py. */\n#include <fec/gf256.h>\n")
-        table(f, "uint8_t", "gf256_exp", "[510]", lines(exp, "%3d", 17))
+        table(f, "uint8_t", "gf256_exp", "[765]", lines(exp, "%3d", 17))
         table(f, "uint8_t", "gf256_log", "[256]", lines(log, "%3d", 16))
         table(f, "uint8_t", "gf256_product", "[256][256]",
               ["{" + ", ".join("%d" % mul(c, x) for x in range(256)) + "}" for c in range(256)])

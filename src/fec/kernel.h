@@ -33,6 +33,8 @@ struct fec_dot {
 	size_t size;    /* bytes of each block */
 	size_t sources; /* at least 1 */
 	size_t outputs; /* 1 .. kernel->outputs_max */
+	bool many;      /* the sources are too many for the processor to follow: fetch the next
+			 * columns of each while these are computed; not with `ahead` */
 	bool bypass;    /* store around the cache: targets are 64-byte aligned, `fence` follows */
 };
 
@@ -42,8 +44,9 @@ struct fec_kernel {
 	size_t outputs_max; /* outputs of one pass, at most FEC_OUTPUTS_MAX */
 	size_t group;       /* outputs of a pass when one pass cannot take them all */
 	unsigned needs;     /* cpu_features() bits */
-	bool reads_ahead;   /* honours `ahead`: worth a loop over blocks of sources */
-	void (*prepare)(uint8_t coefficient, uint8_t *slot);
+	bool fetches;       /* honours `ahead` and `many`; the others may be given them as well */
+	/* ${count} coefficients into as many slots, one behind the other. */
+	void (*prepare)(const uint8_t *coefficients, size_t count, uint8_t *slots);
 	void (*dot)(const struct fec_dot *d);
 	void (*fence)(void); /* orders bypassing stores before what follows; NULL: none needed */
 };

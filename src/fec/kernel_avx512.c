@@ -30,9 +30,12 @@
 
 typedef uint64_t matrix;
 
-static void prepare(uint8_t coefficient, uint8_t *slot)
+static void prepare(const uint8_t *coefficients, size_t count, uint8_t *slots)
 {
-	__builtin_memcpy(slot, &gf256_affine[coefficient], sizeof(matrix));
+	matrix *m = (matrix *)(void *)slots;
+
+	for (size_t i = 0; i < count; i++)
+		m[i] = gf256_affine[coefficients[i]];
 }
 
 INLINE __m512i multiply(__m512i block, matrix m)
@@ -40,13 +43,35 @@ INLINE __m512i multiply(__m512i block, matrix m)
 	return _mm512_gf2p8affine_epi64_epi8(block, _mm512_set1_epi64((long long)m), 0);
 }
 
-/* Columns [at, at + 64 * U) of P outputs. AHEAD: fetch the next blocks of sources meanwhile. */
-INLINE void columns(const struct fec_dot *d, const int P, const int U, const bool AHEAD, size_t at)
+/* What is fetched into the cache while columns are computed. */
+enum fetch { NOTHING, NEXT_COLUMNS, OTHER_BLOCKS };
+
+/* The first-level cache holds the next columns; other blocks come later and go to the second. */
+INLINE void fetch(const struct fec_dot *d, const int U, const enum fetch F, size_t s, size_t at)
+{
+	if (F == NEXT_COLUMNS) {
+		const uint8_t *next = d->source[s] + d->source_at + at + WIDTH * (size_t)U;
+
+		UNROLL(16)
+		for (int u = 0; u < U; u++)
+			_mm_prefetch((const char *)next + WIDTH * (size_t)u, _MM_HINT_T0);
+	} else if (F == OTHER_BLOCKS) {
+		const uint8_t *other = d->ahead[s] + d->ahead_at + at;
+
+		UNROLL(16)
+		for (int u = 0; u < U; u++)
+			_mm_prefetch((const char *)other + WIDTH * (size_t)u, _MM_HINT_T1);
+	}
+}
+
+/* Columns [at, at + 64 * U) of P outputs. */
+INLINE void columns(
+	const struct fec_dot *d, const int P, const int U, const enum fetch F, size_t at)
 {
 	__m512i sum[32];
 	const matrix *m = (const matrix *)(const void *)d->table;
 	const uint8_t *const *source = d->source;
-	const size_t from = d->source_at + at, ahead = d->ahead_at + at, left = d->sources;
+	const size_t from = d->source_at + at, left = d->sources;
 	size_t s = 0;
 
 	if (d->start) {
@@ -73,14 +98,9 @@ INLINE void columns(const struct fec_dot *d, const int P, const int U, const boo
 		for (int u = 0; u < U; u++) {
 			a[u] = _mm512_loadu_si512(even + WIDTH * (size_t)u);
 			b[u] = _mm512_loadu_si512(odd + WIDTH * (size_t)u);
-			if (AHEAD) {
-				_mm_prefetch((const char *)d->ahead[s] + ahead + WIDTH * (size_t)u,
-					_MM_HINT_T1);
-				_mm_prefetch(
-					(const char *)d->ahead[s + 1] + ahead + WIDTH * (size_t)u,
-					_MM_HINT_T1);
-			}
 		}
+		fetch(d, U, F, s, at);
+		fetch(d, U, F, s + 1, at);
 		UNROLL(16)
 		for (int p = 0; p < P; p++) {
 			UNROLL(16)
@@ -90,13 +110,11 @@ INLINE void columns(const struct fec_dot *d, const int P, const int U, const boo
 		}
 	}
 	if (s < left) {
+		fetch(d, U, F, s, at);
 		UNROLL(16)
 		for (int u = 0; u < U; u++) {
 			__m512i a = _mm512_loadu_si512(source[s] + from + WIDTH * (size_t)u);
 
-			if (AHEAD)
-				_mm_prefetch((const char *)d->ahead[s] + ahead + WIDTH * (size_t)u,
-					_MM_HINT_T1);
 			UNROLL(16)
 			for (int p = 0; p < P; p++)
 				sum[p * U + u] =
@@ -141,56 +159,57 @@ INLINE void last_columns(const struct fec_dot *d, const int P, size_t at, size_t
 		_mm512_mask_storeu_epi8(d->target[p] + d->target_at + at, mask, sum[p]);
 }
 
-INLINE void pass(const struct fec_dot *d, const int P, const int U, const bool AHEAD)
+INLINE void pass(const struct fec_dot *d, const int P, const int U, const enum fetch F)
 {
 	size_t at = 0;
 
 	for (; d->size - at >= WIDTH * (size_t)U; at += WIDTH * (size_t)U)
-		columns(d, P, U, AHEAD, at);
+		columns(d, P, U, F, at);
 	if (U > 1)
 		for (; d->size - at >= WIDTH; at += WIDTH)
-			columns(d, P, 1, AHEAD, at);
+			columns(d, P, 1, F, at);
 	if (at < d->size)
 		last_columns(d, P, at, d->size - at);
 }
 
-#define PASS(P, U)                                                                                 \
-	static __attribute__((noinline)) void pass_##P(const struct fec_dot *d)                    \
-	{                                                                                          \
-		pass(d, P, U, false);                                                              \
-	}                                                                                          \
-	static __attribute__((noinline)) void pass_ahead_##P(const struct fec_dot *d)              \
-	{                                                                                          \
-		pass(d, P, U, true);                                                               \
-	}
+/* P outputs; columns of a step without fetching, and with: fewer, so that they stay in the cache.
+ */
 #define PASSES(X)                                                                                  \
-	X(1, 4)                                                                                    \
-	X(2, 4)                                                                                    \
-	X(3, 4)                                                                                    \
-	X(4, 4)                                                                                    \
-	X(5, 4)                                                                                    \
-	X(6, 3)                                                                                    \
-	X(7, 3)                                                                                    \
-	X(8, 2)                                                                                    \
-	X(9, 2)                                                                                    \
-	X(10, 2)                                                                                   \
-	X(11, 2)                                                                                   \
-	X(12, 2)                                                                                   \
-	X(13, 1)                                                                                   \
-	X(14, 1)                                                                                   \
-	X(15, 1)                                                                                   \
-	X(16, 1)
-PASSES(PASS)
+	X(1, 4, 4)                                                                                 \
+	X(2, 4, 4)                                                                                 \
+	X(3, 4, 4)                                                                                 \
+	X(4, 4, 4)                                                                                 \
+	X(5, 4, 2)                                                                                 \
+	X(6, 3, 2)                                                                                 \
+	X(7, 3, 2)                                                                                 \
+	X(8, 2, 2)                                                                                 \
+	X(9, 2, 2)                                                                                 \
+	X(10, 2, 2)                                                                                \
+	X(11, 2, 2)                                                                                \
+	X(12, 2, 2)                                                                                \
+	X(13, 1, 1)                                                                                \
+	X(14, 1, 1)                                                                                \
+	X(15, 1, 1)                                                                                \
+	X(16, 1, 1)
+#define FUNCTION(name, P, U, F)                                                                    \
+	static __attribute__((noinline)) void name(const struct fec_dot *d)                        \
+	{                                                                                          \
+		pass(d, P, U, F);                                                                  \
+	}
+#define FUNCTIONS(P, U, V)                                                                         \
+	FUNCTION(plain_##P, P, U, NOTHING)                                                         \
+	FUNCTION(many_##P, P, V, NEXT_COLUMNS)                                                     \
+	FUNCTION(ahead_##P, P, V, OTHER_BLOCKS)
+PASSES(FUNCTIONS)
 
 static void dot(const struct fec_dot *d)
 {
 	typedef void pass_function(const struct fec_dot *);
-#define PLAIN(P, U) pass_##P,
-#define AHEAD(P, U) pass_ahead_##P,
-	static pass_function *const plain[] = {PASSES(PLAIN)};
-	static pass_function *const ahead[] = {PASSES(AHEAD)};
+#define ENTRY(P, U, V) {plain_##P, many_##P, ahead_##P},
+	static pass_function *const passes[][3] = {PASSES(ENTRY)};
+	enum fetch f = d->ahead ? OTHER_BLOCKS : d->many ? NEXT_COLUMNS : NOTHING;
 
-	(d->ahead ? ahead : plain)[d->outputs - 1](d);
+	passes[d->outputs - 1][f](d);
 }
 
 static void fence(void)
@@ -204,7 +223,7 @@ const struct fec_kernel fec_kernel_avx512 = {
 	.outputs_max = 16,
 	.group = 8,
 	.needs = CPU_AVX512_GFNI,
-	.reads_ahead = true,
+	.fetches = true,
 	.prepare = prepare,
 	.dot = dot,
 	.fence = fence,

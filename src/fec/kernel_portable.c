@@ -7,9 +7,9 @@
 #include <fec/gf256.h>
 #include <fec/kernel.h>
 
-static void prepare(uint8_t coefficient, uint8_t *slot)
+static void prepare(const uint8_t *coefficients, size_t count, uint8_t *slots)
 {
-	*slot = coefficient;
+	memcpy(slots, coefficients, count);
 }
 
 static void dot(const struct fec_dot *d)

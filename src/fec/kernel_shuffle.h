@@ -63,9 +63,10 @@ static void fence(void)
 	_mm_sfence();
 }
 
-static void prepare(uint8_t coefficient, uint8_t *slot)
+static void prepare(const uint8_t *coefficients, size_t count, uint8_t *slots)
 {
-	memcpy(slot, gf256_nibbles[coefficient], SLOT);
+	for (size_t i = 0; i < count; i++)
+		memcpy(slots + i * SLOT, gf256_nibbles[coefficients[i]], SLOT);
 }
 
 /* Columns [at, at + WIDTH * U) of P outputs. */

@@ -50,17 +50,17 @@ static void log_denominators(size_t k, const uint8_t *x, const bool *is_known, u
 
 static void one_row(size_t k, const uint8_t *x, const uint8_t *log_d, uint8_t y, uint8_t *row)
 {
+	uint8_t log_miss[FIELD]; /* of y + x[j] */
 	unsigned log_n = 0;
 
-	for (size_t i = 0; i < k; i++)
-		log_n += gf256_log[y ^ x[i]];
-	log_n = log_n % ORDER + ORDER;
 	for (size_t j = 0; j < k; j++) {
-		/* log_n - log_d - log(y + x_j) lies in -255..509 before ORDER more is added */
-		unsigned sum = log_n + ORDER - log_d[j] - gf256_log[y ^ x[j]];
-
-		row[j] = gf256_exp[sum >= 2 * ORDER ? sum - 2 * ORDER : sum];
+		log_miss[j] = gf256_log[y ^ x[j]];
+		log_n += log_miss[j];
 	}
+	/* less two logs it is not negative, and less than three orders */
+	log_n = log_n % ORDER + 2 * ORDER;
+	for (size_t j = 0; j < k; j++)
+		row[j] = gf256_exp[log_n - log_d[j] - log_miss[j]];
 }
 
 void fec_coefficients(size_t k, const unsigned *known, const unsigned *wanted, size_t wanted_count,
@@ -156,9 +156,12 @@ static int fill_table(struct sherd_fec_plan *plan, const unsigned *known, const 
 	for (size_t first = 0; first < plan->output_count; first += plan->group) {
 		size_t count = INT_MIN_OF(plan->group, plan->output_count - first);
 
-		for (size_t j = 0; j < plan->k; j++) {
-			for (size_t o = 0; o < count; o++, slot += kernel->slot_size)
-				kernel->prepare(rows[(first + o) * plan->k + j], slot);
+		for (size_t j = 0; j < plan->k; j++, slot += count * kernel->slot_size) {
+			uint8_t column[FEC_OUTPUTS_MAX];
+
+			for (size_t o = 0; o < count; o++)
+				column[o] = rows[(first + o) * plan->k + j];
+			kernel->prepare(column, count, slot);
 		}
 	}
 	return 0;

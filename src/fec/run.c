@@ -28,9 +28,8 @@
 #define BLOCK_OUTPUTS 8         /* ... and most outputs of one */
 #define BLOCK_K_MIN 9           /* sources worth blocks when they come from memory */
 #define RUN_BYTES 4096          /* columns of a run: a page of each source */
-#define AHEAD_K_MIN 33          /* sources that the processor does not follow by itself ... */
-#define AHEAD_BYTES (1 << 20)   /* ... when they are more than this together: ... */
-#define AHEAD_COLUMNS 128       /* ... fetch what the next step of each will read */
+#define MANY_K_MIN 33           /* sources that the processor does not follow by itself ... */
+#define MANY_BYTES (1 << 20)    /* ... when they are more than this together: ... */
 #define SPLIT_WORK (1 << 17)    /* products of 64 bytes that make a thread's start worth while */
 #define CHECK_BYTES 16384       /* columns recomputed at a time by sherd_fec_check() */
 
@@ -39,7 +38,7 @@ struct run {
 	const struct sherd_fec_plan *plan;
 	const uint8_t *const *known;
 	uint8_t *const *wanted;
-	bool ahead;  /* fetch the next columns of each source */
+	bool many;   /* sources: fetch the next columns of each by hand */
 	bool blocks; /* a few sources at a time */
 	bool bypass; /* store around the cache */
 };
@@ -61,13 +60,12 @@ static void one_pass(const struct run *r, size_t first, size_t count, size_t fro
 		.table = r->plan->table + fec_plan_table_offset(r->plan, first),
 		.source = r->known,
 		.source_at = from,
-		.ahead = r->ahead ? r->known : NULL,
-		.ahead_at = from + AHEAD_COLUMNS,
 		.target = target,
 		.target_at = from,
 		.size = size,
 		.sources = r->plan->k,
 		.outputs = count,
+		.many = r->many,
 		.bypass = r->bypass,
 	});
 }
@@ -212,12 +210,12 @@ void fec_run(const struct sherd_fec_plan *plan, const uint8_t *const *known, uin
 		memcpy(wanted[plan->copies[i].wanted], known[plan->copies[i].known], size);
 	if (!plan->output_count)
 		return;
-	r.ahead = plan->kernel->reads_ahead && plan->k >= AHEAD_K_MIN &&
-		  plan->output_count <= plan->group && size > AHEAD_BYTES / plan->k;
+	r.many = plan->kernel->fetches && plan->k >= MANY_K_MIN &&
+		 plan->output_count <= plan->group && size > MANY_BYTES / plan->k;
 	if (options && options->stream) {
 		size_t skew = misalignment(plan, wanted);
 
-		r.blocks = plan->kernel->reads_ahead && plan->k >= BLOCK_K_MIN &&
+		r.blocks = plan->kernel->fetches && plan->k >= BLOCK_K_MIN &&
 			   plan->group <= BLOCK_OUTPUTS;
 		if (skew < CACHE_LINE && skew < size) {
 			if (skew)

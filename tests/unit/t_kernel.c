@@ -34,7 +34,7 @@ static struct guarded sources[SOURCES_MAX], targets[FEC_OUTPUTS_MAX], starts[FEC
 struct product {
 	size_t size, sources_count, outputs;
 	enum start_kind start;
-	bool ahead, bypass;
+	bool ahead, many, bypass;
 	size_t source_place[SOURCES_MAX], target_place[FEC_OUTPUTS_MAX],
 		start_place[FEC_OUTPUTS_MAX];
 	uint8_t coefficients[SOURCES_MAX * FEC_OUTPUTS_MAX]; /* [source][output] */
@@ -97,6 +97,7 @@ static void choose_product(struct product *p, size_t size, size_t sources_count,
 		.outputs = outputs,
 		.start = (enum start_kind)random_below(START_KINDS),
 		.ahead = random_below(2),
+		.many = random_below(2),
 		.bypass = random_below(4) == 0};
 	for (size_t s = 0; s < sources_count; s++)
 		p->source_place[s] = random_place(size, &sources[s]);
@@ -149,14 +150,14 @@ static void run_kernel(const struct fec_kernel *kernel, const struct product *p)
 		.start_at = start_at,
 		.ahead = p->ahead ? source : NULL,
 		.ahead_at = source_at + 128,
+		.many = !p->ahead && p->many,
 		.start = p->start == START_NONE ? NULL : start,
 		.size = p->size,
 		.sources = p->sources_count,
 		.outputs = p->outputs,
 		.bypass = p->bypass};
 
-	for (size_t i = 0; i < p->sources_count * p->outputs; i++)
-		kernel->prepare(p->coefficients[i], table + i * kernel->slot_size);
+	kernel->prepare(p->coefficients, p->sources_count * p->outputs, table);
 	for (size_t s = 0; s < p->sources_count; s++)
 		source[s] = sources[s].bytes + p->source_place[s] - source_at;
 	for (size_t o = 0; o < p->outputs; o++) {
@@ -217,7 +218,10 @@ static void verify(const struct product *p)
 				fail_msg("%s: output %zu of %zu, %zu sources, size %zu, start "
 					 "%d%s%s",
 					kernels[i]->name, o, p->outputs, p->sources_count, p->size,
-					p->start, p->ahead ? ", ahead" : "",
+					p->start,
+					p->ahead  ? ", ahead"
+					: p->many ? ", many"
+						  : "",
 					p->bypass ? ", bypass" : "");
 		}
 	}
@@ -252,7 +256,7 @@ static void all_sizes_and_outputs(void **state)
 	}
 }
 
-/* Every combination of outputs, sources, start, ahead and bypass. */
+/* Every combination of outputs, sources, start, what is fetched, and bypass. */
 static void all_shapes(void **state)
 {
 	struct product p;
@@ -260,11 +264,12 @@ static void all_shapes(void **state)
 	(void)state;
 	for (size_t outputs = 1; outputs <= FEC_OUTPUTS_MAX; outputs++) {
 		for (size_t count = 1; count <= SOURCES_MAX; count++) {
-			for (unsigned shape = 0; shape < START_KINDS * 4; shape++) {
+			for (unsigned shape = 0; shape < START_KINDS * 6; shape++) {
 				choose_product(&p, 1 + random_below(330), count, outputs);
-				p.start = (enum start_kind)(shape / 4);
-				p.ahead = shape & 1;
-				p.bypass = shape & 2;
+				p.start = (enum start_kind)(shape / 6);
+				p.ahead = shape % 3 == 1;
+				p.many = shape % 3 == 2;
+				p.bypass = shape % 6 / 3;
 				for (size_t o = 0; p.bypass && o < outputs; o++)
 					p.target_place[o] = p.target_place[o] / 64 * 64;
 				verify(&p);

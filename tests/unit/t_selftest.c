@@ -25,11 +25,13 @@ static void spoil(const struct fec_dot *d, size_t output)
 	d->target[output][d->target_at + d->size - 1] ^= 0x10;
 }
 
-static void slot_bit_flipped(uint8_t coefficient, uint8_t *slot)
+static void slot_bit_flipped(const uint8_t *coefficients, size_t count, uint8_t *slots)
 {
-	real->prepare(coefficient, slot);
-	if (coefficient == bad_coefficient)
-		slot[bad_slot_bit / 8] ^= (uint8_t)(1U << bad_slot_bit % 8);
+	real->prepare(coefficients, count, slots);
+	for (size_t i = 0; i < count; i++)
+		if (coefficients[i] == bad_coefficient)
+			slots[i * real->slot_size + bad_slot_bit / 8] ^=
+				(uint8_t)(1U << bad_slot_bit % 8);
 }
 
 /* Right but for the product of one coefficient and one byte. */
@@ -38,9 +40,10 @@ static void one_product_wrong(const struct fec_dot *d)
 	real->dot(d);
 	for (size_t s = 0; s < d->sources; s++) {
 		for (size_t o = 0; o < d->outputs; o++) {
-			uint8_t slot[32];
+			const uint8_t bad = (uint8_t)bad_coefficient;
+			_Alignas(8) uint8_t slot[32];
 
-			real->prepare((uint8_t)bad_coefficient, slot);
+			real->prepare(&bad, 1, slot);
 			if (memcmp(slot, d->table + (s * d->outputs + o) * real->slot_size,
 				    real->slot_size))
 				continue;
@@ -74,10 +77,17 @@ static void wrong_for_some_outputs(const struct fec_dot *d)
 		spoil(d, d->outputs - 1);
 }
 
-static void wrong_for_some_outputs_not_ahead(const struct fec_dot *d)
+static void wrong_for_some_outputs_plain(const struct fec_dot *d)
 {
 	real->dot(d);
-	if (d->outputs == bad_outputs && !d->ahead)
+	if (d->outputs == bad_outputs && !d->ahead && !d->many)
+		spoil(d, 0);
+}
+
+static void wrong_for_some_outputs_many(const struct fec_dot *d)
+{
+	real->dot(d);
+	if (d->outputs == bad_outputs && d->many)
 		spoil(d, 0);
 }
 
@@ -151,7 +161,8 @@ static void nothing_written(const struct fec_dot *d)
 	(void)d;
 }
 
-static bool passes(void (*prepare)(uint8_t, uint8_t *), void (*dot)(const struct fec_dot *))
+static bool passes(
+	void (*prepare)(const uint8_t *, size_t, uint8_t *), void (*dot)(const struct fec_dot *))
 {
 	struct fec_kernel broken = *real;
 
@@ -189,12 +200,13 @@ static void wrong_in_a_way(void **state)
 	}
 }
 
-/* Each number of outputs is code of its own, and that once with and once without `ahead`. */
+/* Each number of outputs is code of its own, and that once for each kind of fetching. */
 static void wrong_for_one_number_of_outputs(void **state)
 {
 	static void (*const ways[])(const struct fec_dot *) = {wrong_for_some_outputs,
-		wrong_for_some_outputs_ahead, wrong_for_some_outputs_not_ahead,
-		wrong_for_some_outputs_bypassing, wrong_for_some_outputs_started};
+		wrong_for_some_outputs_ahead, wrong_for_some_outputs_many,
+		wrong_for_some_outputs_plain, wrong_for_some_outputs_bypassing,
+		wrong_for_some_outputs_started};
 	const char *name;
 
 	(void)state;
