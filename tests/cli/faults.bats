@@ -186,9 +186,9 @@ as_nobody()
 	mkdir gone
 	cd gone
 	rmdir ../gone
-	exits 1 zfec -p p "$BATS_TEST_TMPDIR/work/f"
-	exits 2 zunfec -o g "$BATS_TEST_TMPDIR"/work/whole.*_8.fec
-	cd "$BATS_TEST_TMPDIR/work"
+	exits 1 zfec -p p "$BATS_TEST_TMPDIR/here/f"
+	exits 2 zunfec -o g "$BATS_TEST_TMPDIR"/here/whole.*_8.fec
+	cd "$BATS_TEST_TMPDIR/here"
 	[ "$(ls | wc -l)" = 9 ]
 }
 

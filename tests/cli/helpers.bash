@@ -9,8 +9,8 @@ bats_require_minimum_version 1.5.0
 
 setup()
 {
-	mkdir "$BATS_TEST_TMPDIR/work" # bats itself keeps files beside it
-	cd "$BATS_TEST_TMPDIR/work"
+	mkdir "$BATS_TEST_TMPDIR/here" # bats itself keeps files beside it
+	cd "$BATS_TEST_TMPDIR/here"
 	PATH=$SHERD_BIN_DIR:$PATH
 	umask 022
 	unset TERM

@@ -31,6 +31,9 @@ void naive_encode(unsigned k, unsigned m, size_t size, uint8_t *const *shares);
 /* random_start(): seed from SHERD_SEED, else always the same, and say which. */
 void random_start(void);
 
+/* random_setup(state): the same as a group's set-up. */
+int random_setup(void **state);
+
 /* random_below(n): 0..n-1, n >= 1. The same sequence everywhere; one thread. */
 unsigned random_below(unsigned n);
 

@@ -383,13 +383,6 @@ static void eight_threads(void **state)
 	}
 }
 
-static int begin(void **state)
-{
-	(void)state;
-	random_start();
-	return 0;
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -404,5 +397,5 @@ int main(void)
 		cmocka_unit_test(eight_threads),
 	};
 
-	return cmocka_run_group_tests_name("compat", tests, begin, NULL);
+	return cmocka_run_group_tests_name("compat", tests, random_setup, NULL);
 }

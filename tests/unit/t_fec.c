@@ -313,13 +313,6 @@ static void eight_threads_share_code_and_plan(void **state)
 	sherd_fec_free(crowd.code);
 }
 
-static int begin(void **state)
-{
-	(void)state;
-	random_start();
-	return 0;
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -333,5 +326,5 @@ int main(void)
 		cmocka_unit_test(overlap_that_is_allowed),
 	};
 
-	return cmocka_run_group_tests_name("fec", tests, begin, NULL);
+	return cmocka_run_group_tests_name("fec", tests, random_setup, NULL);
 }

@@ -336,13 +336,6 @@ static void like_a_search_of_all_subsets(void **state)
 	assert_true(found > 50 && undecided > 50);
 }
 
-static int begin(void **state)
-{
-	(void)state;
-	random_start();
-	return 0;
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -356,5 +349,5 @@ int main(void)
 		cmocka_unit_test(like_a_search_of_all_subsets),
 	};
 
-	return cmocka_run_group_tests_name("locate", tests, begin, NULL);
+	return cmocka_run_group_tests_name("locate", tests, random_setup, NULL);
 }

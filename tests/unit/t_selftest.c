@@ -252,13 +252,6 @@ static void wrong_in_one_product(void **state)
 	}
 }
 
-static int begin(void **state)
-{
-	(void)state;
-	random_start();
-	return 0;
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -269,5 +262,5 @@ int main(void)
 		cmocka_unit_test(wrong_in_one_product),
 	};
 
-	return cmocka_run_group_tests_name("selftest", tests, begin, NULL);
+	return cmocka_run_group_tests_name("selftest", tests, random_setup, NULL);
 }
