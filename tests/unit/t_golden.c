@@ -13,6 +13,7 @@
 #include <base/cleanup.h>
 #include <sherd/fec.h>
 #include "golden.h"
+#include "naive.h"
 
 #define SHARES_MAX SHERD_FEC_SHARES_MAX
 #define SIZE_MAX_GOLDEN 64 /* bytes of the longest block of raw-encoder.txt */
@@ -22,26 +23,6 @@
 
 DEFINE_CLEANUP(struct sherd_fec, sherd_fec_free)
 DEFINE_CLEANUP(struct sherd_fec_plan, sherd_fec_plan_free)
-
-static uint64_t random_state;
-
-static void random_start(void)
-{
-	const char *seed = getenv("SHERD_SEED");
-
-	random_state = seed ? strtoull(seed, NULL, 0) : 0x5eed;
-	print_message("# SHERD_SEED=%llu\n", (unsigned long long)random_state);
-	random_state |= UINT64_C(1) << 63;
-}
-
-/* xorshift64: enough for choosing sets, and the same everywhere. */
-static unsigned random_below(unsigned n)
-{
-	random_state ^= random_state << 13;
-	random_state ^= random_state >> 7;
-	random_state ^= random_state << 17;
-	return (unsigned)((random_state >> 32) % n);
-}
 
 static void assert_done(int r, const struct sherd_error *err)
 {

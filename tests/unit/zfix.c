@@ -16,39 +16,20 @@
 #include <base/intmath.h>
 #include <sherd/fec.h>
 
+#include "naive.h"
 #include "zfix.h"
 
 #define CHUNK 4096
 
-static uint64_t random_state;
-
-static void random_start(void)
-{
-	const char *seed = getenv("SHERD_SEED");
-
-	random_state = seed ? strtoull(seed, NULL, 0) : 0x5eed;
-	print_message("# SHERD_SEED=%llu\n", (unsigned long long)random_state);
-	random_state |= UINT64_C(1) << 63;
-}
-
-/* xorshift64: enough for choosing sets, and the same everywhere. */
-static uint32_t random_word(void)
-{
-	random_state ^= random_state << 13;
-	random_state ^= random_state >> 7;
-	random_state ^= random_state << 17;
-	return (uint32_t)(random_state >> 32);
-}
-
 unsigned zfix_random(unsigned n)
 {
-	return random_word() % n;
+	return random_below(n);
 }
 
 void zfix_fill(uint8_t *bytes, size_t size)
 {
 	for (size_t i = 0; i < size; i += 4) {
-		uint32_t word = random_word();
+		uint32_t word = random_below(UINT32_MAX);
 
 		memcpy(bytes + i, &word, INT_MIN_OF(size - i, sizeof(word)));
 	}
