@@ -326,6 +326,11 @@ def terminal_output():
 
 
 def main():
+    # Who started us may have had signals ignored (nohup, a job in the background): the tools would
+    # keep that, and rightly so.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
     print(f"1..{len(TESTS)}")
     print(f"# SHERD_SEED={SEED}")
     failed = 0
