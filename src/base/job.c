@@ -182,6 +182,15 @@ static int start_workers(struct sherd_workers *w)
 	return failed;
 }
 
+int workers_wanted(unsigned asked, unsigned *ret_threads, struct sherd_error *err)
+{
+	if (asked > THREADS_MAX)
+		return err_set(err, SHERD_INVALID, "%u threads asked for, at most %d can be", asked,
+			THREADS_MAX);
+	*ret_threads = asked ? asked : INT_MIN_OF(cpu_count(), THREADS_DEFAULT_MAX);
+	return 0;
+}
+
 int sherd_workers_new(unsigned threads, struct sherd_workers **ret_workers, struct sherd_error *err)
 {
 	CLEANUP(mem_free_at) struct sherd_workers *w = NULL;
@@ -189,11 +198,9 @@ int sherd_workers_new(unsigned threads, struct sherd_workers **ret_workers, stru
 
 	if (!ret_workers)
 		return err_set(err, SHERD_INVALID, "no place for the pool of threads");
-	if (threads > THREADS_MAX)
-		return err_set(err, SHERD_INVALID, "%u threads asked for, at most %d can be",
-			threads, THREADS_MAX);
-	if (!threads)
-		threads = INT_MIN_OF(cpu_count(), THREADS_DEFAULT_MAX);
+	failed = workers_wanted(threads, &threads, err);
+	if (failed)
+		return failed;
 	w = mem_array(1, sizeof(*w) + (threads - 1) * sizeof(*w->workers));
 	if (!w)
 		return err_nomem(err);

@@ -19,6 +19,13 @@ typedef void workers_job(void *context, size_t index, unsigned worker);
  */
 void workers_run(struct sherd_workers *w, workers_job *job, void *context, size_t count);
 
+/*
+ * workers_wanted(asked, ret_threads, err):
+ * How many threads ${asked} for means: itself, or for 0 one for each processor, at most 16.
+ * Errors: INVALID (more than 256).
+ */
+int workers_wanted(unsigned asked, unsigned *ret_threads, struct sherd_error *err);
+
 DEFINE_CLEANUP(struct sherd_workers, sherd_workers_free)
 
 #endif

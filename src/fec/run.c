@@ -7,11 +7,10 @@
  *    Where the sources are more than the processor's own prefetchers follow and more than the
  *    second-level cache holds, the next columns are fetched by hand;
  *  - tiles: more outputs than one pass takes. The columns are cut so that all sources of a tile
- * stay in the second-level cache while one group of outputs after the other reads them;
+ *    stay in the second-level cache while one group of outputs after the other reads them;
  *  - blocks of sources, for `stream` with many sources: a pass over k sources reads k streams from
- *    memory at once. So a run of columns is computed from a
- *    few sources at a time; sums are parked in a scratch that stays in the first-level cache, and
- *    the next sources are fetched meanwhile.
+ *    memory at once. So a run of columns is computed from a few sources at a time; sums are parked
+ *    in a scratch that stays in the first-level cache, and the next sources are fetched meanwhile.
  */
 #include <assert.h>
 #include <string.h>

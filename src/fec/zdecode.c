@@ -13,7 +13,6 @@
 #include <stdatomic.h>
 #include <string.h>
 #include <base/alloc.h>
-#include <base/cpu.h>
 #include <base/err.h>
 #include <base/intmath.h>
 #include <base/workers.h>
@@ -21,9 +20,6 @@
 #include <fec/zrestore.h>
 #include <fec/zset.h>
 #include <fec/ztask.h>
-
-#define THREADS_DEFAULT_MAX 16
-#define THREADS_MAX 256
 
 struct decoder {
 	const struct sherd_zfec_decode_options *options;
@@ -33,6 +29,7 @@ struct decoder {
 	struct zrestore restore;
 	struct zdesk *desks; /* [desk_count], one for each thread */
 	unsigned desk_count;
+	unsigned threads;              /* at most */
 	struct sherd_workers *workers; /* NULL: the caller works alone */
 
 	/* The pass under way. */
@@ -110,11 +107,8 @@ static int run_passes(struct decoder *d, struct sherd_error *err)
 static int start_threads(struct decoder *d, struct sherd_error *err)
 {
 	const struct zrestore *r = &d->restore;
-	uint64_t threads = d->options->threads;
+	uint64_t threads = INT_MIN_OF((uint64_t)d->threads, INT_MAX_OF(r->pieces, (uint64_t)1));
 
-	if (!threads)
-		threads = INT_MIN_OF(cpu_count(), THREADS_DEFAULT_MAX);
-	threads = INT_MIN_OF(threads, INT_MAX_OF(r->pieces, (uint64_t)1));
 	d->desks = mem_array((size_t)threads, sizeof(*d->desks));
 	if (!d->desks)
 		return err_nomem(err);
@@ -196,17 +190,13 @@ static int decode(struct decoder *d, const char *const *paths, size_t count, con
 	return r;
 }
 
-static int check_arguments(const char *const *paths, size_t count,
-	const struct sherd_zfec_decode_options *options, struct sherd_error *err)
+static int check_arguments(const char *const *paths, size_t count, struct sherd_error *err)
 {
 	if ((count && !paths) || count > UINT32_MAX)
 		return err_set(err, SHERD_INVALID, "no list of share files");
 	for (size_t i = 0; i < count; i++)
 		if (!paths[i])
 			return err_set(err, SHERD_INVALID, "no name of share file %zu", i);
-	if (options->threads > THREADS_MAX)
-		return err_set(err, SHERD_INVALID, "%u threads asked for, at most %d can be",
-			options->threads, THREADS_MAX);
 	return count ? 0 : err_set(err, SHERD_TOOFEW, "no share files were given");
 }
 
@@ -216,8 +206,10 @@ int sherd_zfec_decode(const char *const *paths, size_t count, const char *output
 {
 	static const struct sherd_zfec_decode_options defaults;
 	struct decoder d = {.options = options ? options : &defaults};
-	int r = check_arguments(paths, count, d.options, err);
+	int r = workers_wanted(d.options->threads, &d.threads, err);
 
+	if (!r)
+		r = check_arguments(paths, count, err);
 	if (r)
 		return r;
 	ztask_init(&d.task, env_or_system(d.options->env), d.options->progress, d.options->cancel);

@@ -15,7 +15,6 @@
 #include <errno.h>
 #include <assert.h>
 #include <base/alloc.h>
-#include <base/cpu.h>
 #include <base/err.h>
 #include <base/intmath.h>
 #include <base/newset.h>
@@ -24,9 +23,6 @@
 #include <fec/zintake.h>
 #include <fec/zlayout.h>
 #include <fec/ztask.h>
-
-#define THREADS_DEFAULT_MAX 16
-#define THREADS_MAX 256
 
 /* What one thread works with. */
 struct desk {
@@ -45,6 +41,7 @@ struct encoder {
 	unsigned opened;        /* of shares */
 	struct ztask task;
 	struct zintake intake;
+	unsigned threads;  /* at most */
 	unsigned segments; /* of a piece */
 	size_t header_size;
 	struct desk *desks; /* [desk_count], one for each thread */
@@ -133,11 +130,7 @@ static void encode_job(void *context, size_t index, unsigned worker)
 
 static unsigned wanted_threads(const struct encoder *e, uint64_t pieces)
 {
-	unsigned threads = e->options->threads;
-
-	if (!threads)
-		threads = INT_MIN_OF(cpu_count(), THREADS_DEFAULT_MAX);
-	return (unsigned)INT_MIN_OF((uint64_t)threads, INT_MAX_OF(pieces, (uint64_t)1));
+	return (unsigned)INT_MIN_OF((uint64_t)e->threads, INT_MAX_OF(pieces, (uint64_t)1));
 }
 
 /* Threads are worth their start from the second piece on. */
@@ -297,9 +290,9 @@ int sherd_zfec_encode(int fd, const char *name, const struct sherd_zfec_encode_o
 	if (!e.header_size)
 		return err_set(err, SHERD_INVALID, "no code makes %u shares of which %u suffice",
 			options->m, options->k);
-	if (options->threads > THREADS_MAX)
-		return err_set(err, SHERD_INVALID, "%u threads asked for, at most %d can be",
-			options->threads, THREADS_MAX);
+	r = workers_wanted(options->threads, &e.threads, err);
+	if (r)
+		return r;
 	e.env = env_or_system(options->env);
 	e.segments = zlayout_segments(options->m);
 	ztask_init(&e.task, e.env, options->progress, options->cancel);
