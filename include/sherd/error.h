@@ -45,7 +45,17 @@ enum sherd_class {
 	X(DUPLICATE, -11, USAGE, "the same share twice")                                           \
 	X(CHANGED, -12, CORRUPT, "input changed while it was read")                                \
 	X(UNSUPPORTED, -13, USAGE, "not supported")                                                \
-	X(CANCELLED, -14, STOPPED, "cancelled")
+	X(CANCELLED, -14, STOPPED, "cancelled")                                                    \
+	X(TIMEOUT, -15, UNREACHABLE, "no answer in time")                                          \
+	X(OFFLINE, -16, UNREACHABLE, "place cannot be reached")                                    \
+	X(QUORUM, -17, UNREACHABLE, "too few places")                                              \
+	X(LOST, -18, CORRUPT, "data is lost")                                                      \
+	X(ROLLBACK, -19, CORRUPT, "an older state than was seen before")                           \
+	X(BADKEY, -20, USAGE, "wrong passphrase or key")                                           \
+	X(NEWER, -21, USAGE, "made by a newer version")                                            \
+	X(NOPOOL, -22, ABSENT, "no such pool")                                                     \
+	X(BUSY, -23, PRESENT, "in use by another process")                                         \
+	X(STALE, -24, UNREACHABLE, "freshness unproven")
 
 enum sherd_code {
 	SHERD_OK = 0,

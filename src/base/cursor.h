@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 struct cursor {
 	const uint8_t *next; /* first byte not read */
@@ -51,6 +52,54 @@ static inline uint64_t cursor_big_endian(struct cursor *c, size_t size)
 	for (size_t i = 0; p && i < size; i++)
 		value = value << 8 | p[i];
 	return value;
+}
+
+/* The next ${size} bytes, at most 8, as a little-endian number; 0 if there are fewer. */
+static inline uint64_t cursor_little_endian(struct cursor *c, size_t size)
+{
+	const uint8_t *p = cursor_take(c, size);
+	uint64_t value = 0;
+
+	for (size_t i = size; p && i > 0; i--)
+		value = value << 8 | p[i - 1];
+	return value;
+}
+
+static inline uint8_t cursor_u8(struct cursor *c)
+{
+	return (uint8_t)cursor_little_endian(c, 1);
+}
+
+static inline uint16_t cursor_u16(struct cursor *c)
+{
+	return (uint16_t)cursor_little_endian(c, 2);
+}
+
+static inline uint32_t cursor_u32(struct cursor *c)
+{
+	return (uint32_t)cursor_little_endian(c, 4);
+}
+
+static inline uint64_t cursor_u64(struct cursor *c)
+{
+	return cursor_little_endian(c, 8);
+}
+
+/* Copy the next ${size} bytes to ${to}; zeros if there are fewer. */
+static inline void cursor_copy(struct cursor *c, void *to, size_t size)
+{
+	const uint8_t *p = cursor_take(c, size);
+
+	if (p && size)
+		memcpy(to, p, size);
+	else
+		memset(to, 0, size);
+}
+
+/* Everything was read and nothing was missing: what a parser asks at the end of a record. */
+static inline bool cursor_done(const struct cursor *c)
+{
+	return !c->failed && c->next == c->end;
 }
 
 #endif

@@ -18,8 +18,10 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <sys/types.h>
 #include <sys/uio.h>
+#include <time.h>
 
 struct sherd_error;
 
@@ -48,6 +50,36 @@ struct sherd_env_files {
 	int (*unlinkat)(void *context, int directory, const char *path, int flags);
 	/* poll() of one descriptor for reading: 1 readable or at its end, 0 not within ms, -1. */
 	int (*wait_readable)(void *context, int fd, int milliseconds);
+	/* Folders: getdents64() into ${buffer} of linux_dirent64 records; 0 at the end. */
+	ssize_t (*getdents)(void *context, int fd, void *buffer, size_t size);
+	int (*mkdirat)(void *context, int directory, const char *path, mode_t mode);
+	int (*symlinkat)(void *context, const char *target, int directory, const char *path);
+	int (*mknodat)(
+		void *context, int directory, const char *path, mode_t mode, dev_t device);
+	/* openat2(); where the kernel lacks it, -1 with ENOSYS. ${resolve}: RESOLVE_* bits. */
+	int (*openat2)(void *context, int directory, const char *path, int flags, mode_t mode,
+		uint64_t resolve);
+	int (*fchownat)(void *context, int directory, const char *path, uid_t owner, gid_t group,
+		int flags);
+	int (*fchmodat)(void *context, int directory, const char *path, mode_t mode);
+	int (*utimensat)(void *context, int directory, const char *path,
+		const struct timespec times[2], int flags);
+	int (*statx)(void *context, int directory, const char *path, int flags, unsigned mask,
+		struct statx *ret_stat);
+	/* Extended attributes, by descriptor or, for what cannot be opened, by path not followed. */
+	ssize_t (*flistxattr)(void *context, int fd, char *names, size_t size);
+	ssize_t (*fgetxattr)(void *context, int fd, const char *name, void *value, size_t size);
+	int (*fsetxattr)(void *context, int fd, const char *name, const void *value, size_t size);
+	int (*fremovexattr)(void *context, int fd, const char *name);
+	ssize_t (*llistxattr)(void *context, const char *path, char *names, size_t size);
+	ssize_t (*lgetxattr)(
+		void *context, const char *path, const char *name, void *value, size_t size);
+	int (*lsetxattr)(void *context, const char *path, const char *name, const void *value,
+		size_t size);
+	off_t (*lseek)(void *context, int fd, off_t at, int whence); /* SEEK_DATA, SEEK_HOLE */
+	int (*fallocate)(void *context, int fd, int mode, off_t at, off_t size);
+	int (*fstatvfs)(void *context, int fd, struct statvfs *ret_stat);
+	int (*flock)(void *context, int fd, int operation);
 };
 
 struct sherd_env {
@@ -58,6 +90,8 @@ struct sherd_env {
 	uint64_t (*clock_monotonic_ns)(void *context);
 	/* Fill with unpredictable bytes; 0, or -1 with errno. */
 	int (*random)(void *context, void *buffer, size_t size);
+	/* Wait so long, or until a signal; what a model only adds to its clock. */
+	void (*sleep_ns)(void *context, uint64_t duration_ns);
 };
 
 /* env_system(): the real thing. Constant, never freed. */
