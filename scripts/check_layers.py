@@ -29,6 +29,8 @@ PUBLIC = {
     "sherd/fec.h": "fec",
     "sherd/zfec.h": "fec",
     "zfec/fec.h": "fec",
+    "sherd/pool.h": "pool",
+    "sherd/repo.h": "repo",
 }
 # Front end: the floors whose inner headers it may use.
 FRONT_ENDS = {"cmd": ["base"], "fuse": ["base"], "python": []}
