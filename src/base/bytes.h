@@ -31,7 +31,8 @@ void bytes_clear(struct bytes *b);
 /* bytes_reserve(b, more): room for ${more} bytes behind size; false, and failed, without memory. */
 bool bytes_reserve(struct bytes *b, size_t more);
 
-/* bytes_add(b, data, size): append. ${size} may be 0, ${data} NULL then; it may not lie within b. */
+/* bytes_add(b, data, size): append. ${size} may be 0, ${data} NULL then; it may not lie within b.
+ */
 void bytes_add(struct bytes *b, const void *data, size_t size);
 
 /* bytes_extend(b, size): append ${size} zeros; pointer to the first, NULL if it failed. The pointer
@@ -44,7 +45,8 @@ void bytes_u16(struct bytes *b, uint16_t value);
 void bytes_u32(struct bytes *b, uint32_t value);
 void bytes_u64(struct bytes *b, uint64_t value);
 
-/* bytes_set_u32(b, at, value): overwrite 4 bytes at ${at}; nothing if b failed. pre: at+4 <= size */
+/* bytes_set_u32(b, at, value): overwrite 4 bytes at ${at}; nothing if b failed. pre: at+4 <= size
+ */
 void bytes_set_u32(struct bytes *b, size_t at, uint32_t value);
 
 /* bytes_text(b, text): append ${text} without its NUL. */

@@ -54,8 +54,7 @@ struct sherd_env_files {
 	ssize_t (*getdents)(void *context, int fd, void *buffer, size_t size);
 	int (*mkdirat)(void *context, int directory, const char *path, mode_t mode);
 	int (*symlinkat)(void *context, const char *target, int directory, const char *path);
-	int (*mknodat)(
-		void *context, int directory, const char *path, mode_t mode, dev_t device);
+	int (*mknodat)(void *context, int directory, const char *path, mode_t mode, dev_t device);
 	/* openat2(); where the kernel lacks it, -1 with ENOSYS. ${resolve}: RESOLVE_* bits. */
 	int (*openat2)(void *context, int directory, const char *path, int flags, mode_t mode,
 		uint64_t resolve);
@@ -66,7 +65,8 @@ struct sherd_env_files {
 		const struct timespec times[2], int flags);
 	int (*statx)(void *context, int directory, const char *path, int flags, unsigned mask,
 		struct statx *ret_stat);
-	/* Extended attributes, by descriptor or, for what cannot be opened, by path not followed. */
+	/* Extended attributes, by descriptor or, for what cannot be opened, by path not followed.
+	 */
 	ssize_t (*flistxattr)(void *context, int fd, char *names, size_t size);
 	ssize_t (*fgetxattr)(void *context, int fd, const char *name, void *value, size_t size);
 	int (*fsetxattr)(void *context, int fd, const char *name, const void *value, size_t size);
@@ -74,8 +74,8 @@ struct sherd_env_files {
 	ssize_t (*llistxattr)(void *context, const char *path, char *names, size_t size);
 	ssize_t (*lgetxattr)(
 		void *context, const char *path, const char *name, void *value, size_t size);
-	int (*lsetxattr)(void *context, const char *path, const char *name, const void *value,
-		size_t size);
+	int (*lsetxattr)(
+		void *context, const char *path, const char *name, const void *value, size_t size);
 	off_t (*lseek)(void *context, int fd, off_t at, int whence); /* SEEK_DATA, SEEK_HOLE */
 	int (*fallocate)(void *context, int fd, int mode, off_t at, off_t size);
 	int (*fstatvfs)(void *context, int fd, struct statvfs *ret_stat);
