@@ -22,14 +22,16 @@ extern "C" {
 #endif
 
 #define SHERD_POOL_ID_SIZE 16
-#define SHERD_POOL_NAME_MAX 64 /* bytes of a pool's or place's name: [A-Za-z0-9._-], no '.' first */
+#define SHERD_POOL_NAME_MAX 64 /* bytes of a pool's or place's name: [A-Za-z0-9._-], no '.' first  \
+				*/
 
 struct sherd_pool;
 struct sherd_env; /* the world; NULL everywhere means the real one. For tests and simulators. */
 
 /* Asks for a passphrase or the kit. Called only when the device key does not do. */
 struct sherd_secrets {
-	/* Fill in ${buffer} and its length; 0, or an error code (CANCELLED, BADKEY ...) with err set. */
+	/* Fill in ${buffer} and its length; 0, or an error code (CANCELLED, BADKEY ...) with err
+	 * set. */
 	int (*passphrase)(void *context, char *buffer, size_t size, size_t *ret_size,
 		struct sherd_error *err);
 	/* The text of a recovery kit, or its secret lines alone. NULL: not offered. */
@@ -42,7 +44,7 @@ struct sherd_pool_init_options {
 	const struct sherd_env *env;
 	const char *state; /* state folder; made (mode 0700), must not hold a pool yet */
 	const char *name;
-	unsigned k, m;     /* m 0: fixed at the first backup, to the number of places then there */
+	unsigned k, m; /* m 0: fixed at the first backup, to the number of places then there */
 	const char *passphrase; /* not empty */
 	size_t passphrase_size;
 	uint32_t kdf_memory_kib, kdf_passes; /* 0: 256 MiB, 3 */
@@ -57,8 +59,8 @@ struct sherd_pool_init_options {
  * sherd_text_free(), which wipes it. If it fails nothing is left.
  * Errors: INVALID (k, m, name), EXISTS (a pool is there), NOSPACE, DENIED, IO, NOMEM.
  */
-SHERD_API int sherd_pool_init(const struct sherd_pool_init_options *options, char **ret_kit,
-	struct sherd_error *err);
+SHERD_API int sherd_pool_init(
+	const struct sherd_pool_init_options *options, char **ret_kit, struct sherd_error *err);
 SHERD_API void sherd_text_free(char *text);
 
 /* Where a place is found on this machine, if not at the URL that the pool has. */
@@ -68,18 +70,20 @@ struct sherd_place_url {
 
 struct sherd_pool_options {
 	const struct sherd_env *env;
-	const char *state;                    /* state folder */
-	const uint8_t *id;                    /* the pinned pool id, or NULL */
-	const struct sherd_secrets *secrets;  /* NULL: only the device key */
-	const struct sherd_place_url *urls;   /* url_count of them; they win */
+	const char *state;                   /* state folder */
+	const uint8_t *id;                   /* the pinned pool id, or NULL */
+	const struct sherd_secrets *secrets; /* NULL: only the device key */
+	const struct sherd_place_url *urls;  /* url_count of them; they win */
 	size_t url_count;
-	unsigned threads;       /* calls at one time at each place; 0: 4 */
-	int inline_calls;       /* no threads at all: for replaying a run */
-	uint64_t timeout_ms;    /* of a call to a place; 0: 60,000 */
-	int read_only;          /* no lock is taken, nothing is written, not even to the state folder */
+	unsigned threads;    /* calls at one time at each place; 0: 4 */
+	int inline_calls;    /* no threads at all: for replaying a run */
+	uint64_t timeout_ms; /* of a call to a place; 0: 60,000 */
+	int read_only; /* no lock is taken, nothing is written, not even to the state folder */
 	const struct sherd_cancel *cancel;
-	/* For tests and simulators: makes the place for a URL instead of the library. NULL: none. */
-	int (*open_place)(void *context, const char *url, void **ret_place, struct sherd_error *err);
+	/* For tests and simulators: makes the place for a URL instead of the library. NULL: none.
+	 */
+	int (*open_place)(
+		void *context, const char *url, void **ret_place, struct sherd_error *err);
 	void *open_context;
 	unsigned verify; /* 0 sample, 1 everything: what is read back after a write */
 };
@@ -89,9 +93,9 @@ struct sherd_pool_options {
  * Lock the state folder, unlock the keys, open the places, read the newest records from them.
  * A place that cannot be opened is a state (see status), no error.
  * With fewer than the read quorum of places: success, and sherd_pool_fresh() says 0.
- * Errors: NOPOOL (no pool in that folder), BUSY (another process has it), BADKEY, NEWER, ROLLBACK (a
- * quorum shows less than this device has seen, or a fork; nothing is changed), MISMATCH (the id is
- * another), CANCELLED, NOMEM, IO, CORRUPT (the state folder is damaged).
+ * Errors: NOPOOL (no pool in that folder), BUSY (another process has it), BADKEY, NEWER, ROLLBACK
+ * (a quorum shows less than this device has seen, or a fork; nothing is changed), MISMATCH (the id
+ * is another), CANCELLED, NOMEM, IO, CORRUPT (the state folder is damaged).
  */
 SHERD_API int sherd_pool_open(const struct sherd_pool_options *options,
 	struct sherd_pool **ret_pool, struct sherd_error *err);
@@ -138,13 +142,13 @@ SHERD_API int sherd_pool_fresh(const struct sherd_pool *pool);
 
 enum sherd_place_state {
 	SHERD_PLACE_ONLINE,
-	SHERD_PLACE_BEHIND,   /* shows less than other places do */
+	SHERD_PLACE_BEHIND, /* shows less than other places do */
 	SHERD_PLACE_SLOW,
-	SHERD_PLACE_SUSPECT,  /* lied, or shows less than it showed before */
+	SHERD_PLACE_SUSPECT, /* lied, or shows less than it showed before */
 	SHERD_PLACE_OFFLINE,
 	SHERD_PLACE_FULL,
 	SHERD_PLACE_READONLY,
-	SHERD_PLACE_GONE,     /* answers, but is no place of this pool any more */
+	SHERD_PLACE_GONE, /* answers, but is no place of this pool any more */
 };
 /* "ONLINE" ... constant text. */
 SHERD_API const char *sherd_place_state_text(enum sherd_place_state state);
@@ -154,12 +158,13 @@ struct sherd_place_info {
 	uint8_t id[16];
 	const char *name, *url, *domain; /* domain "": its own */
 	enum sherd_place_state state;
-	char why[160];           /* for people: why it is not ONLINE; "" if it is */
-	uint64_t total, free;    /* bytes; total 0: it does not say */
-	uint64_t rtt_ns;         /* smoothed round trip; 0: none yet */
-	uint64_t read_errors, write_errors, lies; /* since the pool was made here: kept in the state */
-	uint64_t bytes_read, bytes_written;       /* likewise */
-	uint64_t last_ok_ns;     /* real clock; 0: never */
+	char why[160];        /* for people: why it is not ONLINE; "" if it is */
+	uint64_t total, free; /* bytes; total 0: it does not say */
+	uint64_t rtt_ns;      /* smoothed round trip; 0: none yet */
+	uint64_t read_errors, write_errors,
+		lies;                       /* since the pool was made here: kept in the state */
+	uint64_t bytes_read, bytes_written; /* likewise */
+	uint64_t last_ok_ns;                /* real clock; 0: never */
 };
 /* sherd_pool_places(pool, ret_count): the place set, in order of numbers. Valid until the next call
  * with this pool. ${probe}: ask each place now (round trip, space). NULL without memory. */
@@ -187,10 +192,10 @@ struct sherd_place_add_options {
 /*
  * sherd_pool_place_add(pool, options, err):
  * Make ${url} a place: it must be empty or not there yet (its last folder is made). It gets its
- * identity file and all live records before it counts; then the new place set is written with quorum
- * in the old and the new set.
- * Errors: EXISTS (the name is taken, or it is a place of this pool already, or of another, or not
- * empty: the message says which), INVALID, QUORUM, and those of the place.
+ * identity file and all live records before it counts; then the new place set is written with
+ * quorum in the old and the new set. Errors: EXISTS (the name is taken, or it is a place of this
+ * pool already, or of another, or not empty: the message says which), INVALID, QUORUM, and those of
+ * the place.
  */
 SHERD_API int sherd_pool_place_add(struct sherd_pool *pool,
 	const struct sherd_place_add_options *options, struct sherd_error *err);
@@ -198,20 +203,20 @@ SHERD_API int sherd_pool_place_add(struct sherd_pool *pool,
 /*
  * sherd_pool_place_remove(pool, name, lost, err):
  * Take a place out of the set; nothing at it is touched. Shares it holds are then missing:
- * repair makes them again elsewhere. ${lost}: it is gone for good, and need not agree: the quorum is
- * that of the remaining places. Errors: NOTFOUND, QUORUM, INVALID (it is the last).
+ * repair makes them again elsewhere. ${lost}: it is gone for good, and need not agree: the quorum
+ * is that of the remaining places. Errors: NOTFOUND, QUORUM, INVALID (it is the last).
  */
 SHERD_API int sherd_pool_place_remove(
 	struct sherd_pool *pool, const char *name, int lost, struct sherd_error *err);
 
 /* What a test of a place found. Every step is tried, the first error is kept. */
 struct sherd_place_test {
-	int write, read, list, remove;  /* 0 or an error code */
-	int overwrite_refused;          /* 1: a second put of one name was refused */
-	uint64_t write_bps, read_bps;   /* bytes a second with one object of 16 MiB */
-	uint64_t rtt_ns;                /* smallest round trip of a stat */
+	int write, read, list, remove; /* 0 or an error code */
+	int overwrite_refused;         /* 1: a second put of one name was refused */
+	uint64_t write_bps, read_bps;  /* bytes a second with one object of 16 MiB */
+	uint64_t rtt_ns;               /* smallest round trip of a stat */
 	uint64_t total, free;
-	char message[256];              /* of the first error */
+	char message[256]; /* of the first error */
 };
 /* sherd_pool_place_test(pool, name, ret, err): writes, reads, lists and removes test objects.
  * Errors: NOTFOUND (no such name). */

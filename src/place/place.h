@@ -11,8 +11,8 @@
  *  - place_put() returning 0 means durable, as far as the store can tell. A put that failed may
  *    have left the object, whole, or nothing; never a part under its name.
  *  - NOTFOUND, CORRUPT (the store's own word for damage) and everything else (IO, DENIED, NOSPACE,
- *    TIMEOUT, OFFLINE) are three different answers. A store that is not there as a whole (unmounted,
- *    folder gone, no connection) answers OFFLINE, never NOTFOUND.
+ *    TIMEOUT, OFFLINE) are three different answers. A store that is not there as a whole
+ * (unmounted, folder gone, no connection) answers OFFLINE, never NOTFOUND.
  *  - All functions may be called from any number of threads at the same time.
  *  - What a place returns is not trusted by anybody above; the place itself verifies nothing.
  *
@@ -50,7 +50,7 @@ struct place_page {
 	struct {
 		char name[PLACE_NAME_MAX + 1];
 		uint64_t size;
-	} *entries; /* owned: place_page_release() */
+	} * entries; /* owned: place_page_release() */
 };
 
 /* What a backend is: a constant table. Contracts are those of the functions of the same name. */
@@ -60,8 +60,8 @@ struct place_ops {
 		struct sherd_error *err);
 	int (*get)(struct place *p, const char *name, uint64_t at, size_t size, void *buffer,
 		size_t *ret_got, struct sherd_error *err);
-	int (*stat)(struct place *p, const char *name, struct place_stat *ret,
-		struct sherd_error *err);
+	int (*stat)(
+		struct place *p, const char *name, struct place_stat *ret, struct sherd_error *err);
 	int (*remove)(struct place *p, const char *name, struct sherd_error *err);
 	int (*list)(struct place *p, const char *prefix, const char *after,
 		struct place_page *ret_page, struct sherd_error *err);
@@ -81,11 +81,11 @@ struct place {
  * Open the place at ${url}: "dir:PATH" or a plain absolute or relative path, "mem:" (a new empty
  * store in memory, gone when freed). With ${create} a directory that is not there is made (its last
  * part only). Owns: the caller frees with place_free().
- * Errors: INVALID (no such scheme; the message lists the schemes), NOTFOUND (no such directory; with
- * create: no such parent), EXISTS (it is there and is no directory), DENIED, IO, NOMEM.
+ * Errors: INVALID (no such scheme; the message lists the schemes), NOTFOUND (no such directory;
+ * with create: no such parent), EXISTS (it is there and is no directory), DENIED, IO, NOMEM.
  */
-int place_open(const char *url, const struct sherd_env *env, bool create,
-	struct place **ret_place, struct sherd_error *err);
+int place_open(const char *url, const struct sherd_env *env, bool create, struct place **ret_place,
+	struct sherd_error *err);
 
 /* place_free(p): and what it holds. NULL does nothing. No call may be running. */
 void place_free(struct place *p);
@@ -116,8 +116,7 @@ int place_get_whole(struct place *p, const char *name, size_t size_max, uint8_t 
 	size_t *ret_size, struct sherd_error *err);
 
 /* place_stat(p, name, ret, err): Errors: NOTFOUND, DENIED, OFFLINE, IO, TIMEOUT, INVALID. */
-int place_stat(
-	struct place *p, const char *name, struct place_stat *ret, struct sherd_error *err);
+int place_stat(struct place *p, const char *name, struct place_stat *ret, struct sherd_error *err);
 
 /* place_remove(p, name, err): durable at return. Errors: NOTFOUND, DENIED (the place refuses
  * deletes), OFFLINE, IO, TIMEOUT, INVALID. */
@@ -131,11 +130,12 @@ int place_remove(struct place *p, const char *name, struct sherd_error *err);
  * names break the rules above are not listed. Free with place_page_release().
  * Errors: DENIED, OFFLINE, IO, TIMEOUT, NOMEM, INVALID.
  */
-int place_list(struct place *p, const char *prefix, const char *after,
-	struct place_page *ret_page, struct sherd_error *err);
+int place_list(struct place *p, const char *prefix, const char *after, struct place_page *ret_page,
+	struct sherd_error *err);
 void place_page_release(struct place_page *page);
 
-/* place_space(p, ret, err): what is free. Errors: OFFLINE, IO, UNSUPPORTED (the store cannot tell). */
+/* place_space(p, ret, err): what is free. Errors: OFFLINE, IO, UNSUPPORTED (the store cannot tell).
+ */
 int place_space(struct place *p, struct place_space *ret, struct sherd_error *err);
 
 /* place_name_ok(name): whether the rules above are kept. */

@@ -12,9 +12,9 @@
 
 /*
  * Retry: what failed with IO, TIMEOUT or OFFLINE is tried again, up to ${tries} times in all, after
- * ${first_ns} * 2^i with a random half of it as jitter, at most ${most_ns} each. A put that is tried
- * again and then finds the object is verified by size and answered with EXISTS only if it was there
- * before the first try (a stat before the second try decides); else 0.
+ * ${first_ns} * 2^i with a random half of it as jitter, at most ${most_ns} each. A put that is
+ * tried again and then finds the object is verified by size and answered with EXISTS only if it was
+ * there before the first try (a stat before the second try decides); else 0.
  */
 struct wrap_retry_options {
 	unsigned tries;    /* 0: 4 */
@@ -42,20 +42,20 @@ int wrap_trace(struct place *inner, const struct sherd_env *env, wrap_trace_sink
  */
 enum wrap_fault {
 	WRAP_FAULT_NONE,
-	WRAP_FAULT_IO,       /* fails with IO, nothing done */
-	WRAP_FAULT_OFFLINE,  /* fails with OFFLINE, nothing done */
-	WRAP_FAULT_NOSPACE,  /* a put fails with NOSPACE, others work */
-	WRAP_FAULT_DENIED,   /* put and remove fail with DENIED, others work */
-	WRAP_FAULT_LOSE,     /* a put or remove says 0 and does nothing */
-	WRAP_FAULT_DONE_IO,  /* the call is carried out, and its success reported as IO */
-	WRAP_FAULT_TORN,     /* a put stores only the first half of the bytes, and says 0 */
-	WRAP_FAULT_FLIP,     /* a get flips one bit of what it returns; a put of what it stores */
-	WRAP_FAULT_GARBAGE,  /* a get returns other bytes of the right number, says 0 */
-	WRAP_FAULT_EMPTY,    /* a get returns 0 bytes; a stat says size 0; a list has no names */
-	WRAP_FAULT_ABSENT,   /* get, stat, remove: NOTFOUND; a list has no names */
-	WRAP_FAULT_HANG,     /* sleeps ${hang_ns} first, then fails with TIMEOUT */
-	WRAP_FAULT_SLOW,     /* sleeps ${hang_ns} first, then works */
-	WRAP_FAULT_FORGET,   /* a list leaves out every other name; others work */
+	WRAP_FAULT_IO,      /* fails with IO, nothing done */
+	WRAP_FAULT_OFFLINE, /* fails with OFFLINE, nothing done */
+	WRAP_FAULT_NOSPACE, /* a put fails with NOSPACE, others work */
+	WRAP_FAULT_DENIED,  /* put and remove fail with DENIED, others work */
+	WRAP_FAULT_LOSE,    /* a put or remove says 0 and does nothing */
+	WRAP_FAULT_DONE_IO, /* the call is carried out, and its success reported as IO */
+	WRAP_FAULT_TORN,    /* a put stores only the first half of the bytes, and says 0 */
+	WRAP_FAULT_FLIP,    /* a get flips one bit of what it returns; a put of what it stores */
+	WRAP_FAULT_GARBAGE, /* a get returns other bytes of the right number, says 0 */
+	WRAP_FAULT_EMPTY,   /* a get returns 0 bytes; a stat says size 0; a list has no names */
+	WRAP_FAULT_ABSENT,  /* get, stat, remove: NOTFOUND; a list has no names */
+	WRAP_FAULT_HANG,    /* sleeps ${hang_ns} first, then fails with TIMEOUT */
+	WRAP_FAULT_SLOW,    /* sleeps ${hang_ns} first, then works */
+	WRAP_FAULT_FORGET,  /* a list leaves out every other name; others work */
 };
 enum wrap_call {
 	WRAP_CALL_PUT,

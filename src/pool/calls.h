@@ -73,14 +73,14 @@ enum call_kind { CALL_PUT, CALL_GET, CALL_STAT, CALL_REMOVE, CALL_LIST };
 struct call_end {
 	struct member *member;
 	enum call_kind kind;
-	uint64_t tag;              /* as given */
-	int code;                  /* 0 or enum sherd_code */
-	size_t got;                /* bytes read (GET) */
-	uint8_t *data;             /* GET with buffer NULL: what was read; owned by the receiver */
-	struct place_stat stat;    /* STAT */
-	struct place_page page;    /* LIST; owned by the receiver: call_end_release() */
+	uint64_t tag;           /* as given */
+	int code;               /* 0 or enum sherd_code */
+	size_t got;             /* bytes read (GET) */
+	uint8_t *data;          /* GET with buffer NULL: what was read; owned by the receiver */
+	struct place_stat stat; /* STAT */
+	struct place_page page; /* LIST; owned by the receiver: call_end_release() */
 	uint64_t duration_ns;
-	struct sherd_error error;  /* when code is not 0 */
+	struct sherd_error error; /* when code is not 0 */
 };
 void call_end_release(struct call_end *end);
 
@@ -108,10 +108,10 @@ int calls_put(struct calls *g, struct member *m, uint64_t tag, const char *name,
 	struct sherd_error *err);
 int calls_get(struct calls *g, struct member *m, uint64_t tag, const char *name, uint64_t at,
 	size_t size, uint8_t *buffer, const struct call_hold *hold, struct sherd_error *err);
-int calls_stat(struct calls *g, struct member *m, uint64_t tag, const char *name,
-	struct sherd_error *err);
-int calls_remove(struct calls *g, struct member *m, uint64_t tag, const char *name,
-	struct sherd_error *err);
+int calls_stat(
+	struct calls *g, struct member *m, uint64_t tag, const char *name, struct sherd_error *err);
+int calls_remove(
+	struct calls *g, struct member *m, uint64_t tag, const char *name, struct sherd_error *err);
 int calls_list(struct calls *g, struct member *m, uint64_t tag, const char *prefix,
 	const char *after, struct sherd_error *err);
 

@@ -34,10 +34,11 @@ struct packs {
 	uint8_t pool[POOL_ID_SIZE];
 	struct packs_member *members;
 	size_t count;
-	uint64_t hedge_ns;              /* a read asks one more member after this long; 0: 1 s */
-	unsigned verify;                /* enum packs_verify: what a put verifies */
+	uint64_t hedge_ns; /* a read asks one more member after this long; 0: 1 s */
+	unsigned verify;   /* enum packs_verify: what a put verifies */
 	const struct sherd_cancel *cancel;
-	struct sherd_workers *workers;  /* for coding and hashing one pack; NULL: the caller's thread */
+	struct sherd_workers
+		*workers; /* for coding and hashing one pack; NULL: the caller's thread */
 };
 
 enum packs_verify {
@@ -50,7 +51,8 @@ enum packs_verify {
  * layout_choose(packs, nonce, m, ret_places):
  * Which place gets which of the ${m} shares of the pack with this nonce: weighted rendezvous over
  * domains first, at most ceil(m / writable places) a place; a pure function of the set and the
- * nonce. Places of one domain share what the domain gets evenly. Errors: QUORUM (no writable place).
+ * nonce. Places of one domain share what the domain gets evenly. Errors: QUORUM (no writable
+ * place).
  */
 int layout_choose(const struct packs *packs, const uint8_t nonce[POOL_NONCE_SIZE], unsigned m,
 	uint16_t ret_places[POOL_SHARES_MAX], struct sherd_error *err);
@@ -64,9 +66,9 @@ int layout_spare(const struct packs *packs, unsigned k, unsigned m, const uint16
 	const bool *good);
 
 /*
- * A pack on its way to the places: memory for k data shares, which the caller fills, and m - k check
- * shares and m heads. Everything is aligned to 4096 bytes. Reference counted, because a slow place
- * may still read it when all others are done.
+ * A pack on its way to the places: memory for k data shares, which the caller fills, and m - k
+ * check shares and m heads. Everything is aligned to 4096 bytes. Reference counted, because a slow
+ * place may still read it when all others are done.
  */
 struct pack_buffer;
 
@@ -84,10 +86,10 @@ uint8_t *pack_buffer_payload(struct pack_buffer *b); /* k * S bytes, contiguous 
 
 /* What became of a put. */
 struct pack_put_result {
-	struct pool_ref ref;           /* places[i] is where share i is or was to go */
-	unsigned verified;             /* shares stored and verified */
-	int code[POOL_SHARES_MAX];     /* of each share: 0, or why not */
-	uint64_t bytes;                /* written, heads included, of verified shares */
+	struct pool_ref ref;       /* places[i] is where share i is or was to go */
+	unsigned verified;         /* shares stored and verified */
+	int code[POOL_SHARES_MAX]; /* of each share: 0, or why not */
+	uint64_t bytes;            /* written, heads included, of verified shares */
 };
 
 /*
@@ -101,11 +103,11 @@ int packs_code(const struct packs *packs, struct pack_buffer *buffer,
 
 /*
  * packs_put(packs, buffer, ref, need, ret_result, err):
- * Store a coded pack: choose places, put all m shares, verify each as packs->verify says. A place that
- * fails loses its share to no other: the share is missing, and reported. (With fewer places up than
- * m, choose among all writable places, up or not, so that repair later knows where it belongs.)
- * Returns when ${need} shares are verified and the others have ended or are slower than twice the
- * time that these took (at least 1 s); the slow ones go on and are reported as TIMEOUT.
+ * Store a coded pack: choose places, put all m shares, verify each as packs->verify says. A place
+ * that fails loses its share to no other: the share is missing, and reported. (With fewer places up
+ * than m, choose among all writable places, up or not, so that repair later knows where it
+ * belongs.) Returns when ${need} shares are verified and the others have ended or are slower than
+ * twice the time that these took (at least 1 s); the slow ones go on and are reported as TIMEOUT.
  * Success means: >= need verified. Errors: QUORUM (fewer; the message names each place and why),
  * CANCELLED, NOMEM. ret_result is filled in in every case.
  */

@@ -52,8 +52,8 @@ int pool_pack_keys(const struct sherd_pool *pool, uint32_t epoch,
 /* pool_place_name(pool, number): the name of a place, "place 7" for one no longer in the set. */
 const char *pool_place_name(const struct sherd_pool *pool, unsigned number);
 
-/* pool_need(pool): shares that a put must verify by default: k + ceil((m-k)/2), at least 2 for k = 1
- * and m > 1. pre: m is fixed. */
+/* pool_need(pool): shares that a put must verify by default: k + ceil((m-k)/2), at least 2 for k =
+ * 1 and m > 1. pre: m is fixed. */
 unsigned pool_need(const struct sherd_pool *pool);
 
 /* pool_fix_m(pool, err): if m is not fixed, fix it to the number of places in the set (at least k;
@@ -92,14 +92,15 @@ int pool_publish(struct sherd_pool *pool, const uint8_t *content, size_t size, u
 	struct sherd_error *err);
 
 /*
- * pool_replicate(pool, ret_written, err): bring all live control records (pool, devices, keys, the newest
- * heads) to every place of the set that lacks one. For repair. Errors: those of the first place that
- * refused; the rest is done.
+ * pool_replicate(pool, ret_written, err): bring all live control records (pool, devices, keys, the
+ * newest heads) to every place of the set that lacks one. For repair. Errors: those of the first
+ * place that refused; the rest is done.
  */
 int pool_replicate(struct sherd_pool *pool, unsigned *ret_written, struct sherd_error *err);
 
-/* pool_control_check(pool, told, context, err): every live record at every place by name: told(place,
- * name, code) for each that is missing (NOTFOUND), wrong (CORRUPT) or cannot be asked. */
+/* pool_control_check(pool, told, context, err): every live record at every place by name:
+ * told(place, name, code) for each that is missing (NOTFOUND), wrong (CORRUPT) or cannot be asked.
+ */
 int pool_control_check(struct sherd_pool *pool,
 	void (*told)(void *context, const char *place, const char *name, int code), void *context,
 	struct sherd_error *err);

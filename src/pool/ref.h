@@ -32,7 +32,8 @@ struct pool_ref {
 	uint32_t epoch;
 	uint32_t share_size;              /* S: bytes of one share's body */
 	uint8_t k, m;                     /* 1 <= k <= m <= POOL_SHARES_MAX */
-	uint16_t places[POOL_SHARES_MAX]; /* number of the place of share i; POOL_PLACE_NONE: nowhere */
+	uint16_t places[POOL_SHARES_MAX]; /* number of the place of share i; POOL_PLACE_NONE:
+					     nowhere */
 };
 
 /* ref_payload(ref): k * S. */

@@ -59,7 +59,8 @@ int share_head_read(const uint8_t *head, size_t size, const struct hash *id, uns
 	struct share_manifest *ret_manifest, struct hash *ret_leaves, struct sherd_error *err);
 
 /* share_check(leaves, first, data, size): whether ${data}, whole leaves of the body from leaf
- * ${first} on, has these leaf hashes: the number of leaves that are right before the first wrong. */
+ * ${first} on, has these leaf hashes: the number of leaves that are right before the first wrong.
+ */
 size_t share_check(const struct hash *leaves, size_t first, const uint8_t *data, size_t size);
 
 #endif

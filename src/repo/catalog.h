@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* catalog.h - which snapshots there are: a set of facts with dots, joined over devices (docs/format.md, 9.3, 9.4). */
+/* catalog.h - which snapshots there are: a set of facts with dots, joined over devices
+ * (docs/format.md, 9.3, 9.4). */
 #ifndef REPO_CATALOG_H
 #define REPO_CATALOG_H
 
@@ -17,7 +18,7 @@ struct catalog_fact {
 	uint8_t incarnation[16];
 	uint64_t seq;
 	uint32_t number;
-	uint8_t kind;          /* CATALOG_SNAPSHOT, or unknown: kept */
+	uint8_t kind;           /* CATALOG_SNAPSHOT, or unknown: kept */
 	const uint8_t *payload; /* owned by the catalog */
 	uint32_t size;
 };
@@ -38,7 +39,8 @@ void catalog_write(const struct catalog *c, struct bytes *out);
 /* catalog_join(into, other, err): into becomes the join. Errors: NOMEM (into is unchanged). */
 int catalog_join(struct catalog *into, const struct catalog *other, struct sherd_error *err);
 
-/* catalog_add(c, incarnation, kind, payload, size, err): a new fact with that incarnation's next dot. */
+/* catalog_add(c, incarnation, kind, payload, size, err): a new fact with that incarnation's next
+ * dot. */
 int catalog_add(struct catalog *c, const uint8_t incarnation[16], uint8_t kind, const void *payload,
 	uint32_t size, struct sherd_error *err);
 

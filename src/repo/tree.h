@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * tree.h - folders as blobs: entries, parts, contents (docs/format.md, 11). Reading is bounded by the
- * bytes given, writing is deterministic. Single-threaded objects.
+ * tree.h - folders as blobs: entries, parts, contents (docs/format.md, 11). Reading is bounded by
+ * the bytes given, writing is deterministic. Single-threaded objects.
  */
 #ifndef REPO_TREE_H
 #define REPO_TREE_H
@@ -23,7 +23,13 @@
 #define TREE_RUNS_MAX 8192         /* of one content */
 
 enum tree_type {
-	TREE_FILE = 1, TREE_FOLDER, TREE_SYMLINK, TREE_FIFO, TREE_SOCKET, TREE_CHARACTER, TREE_BLOCK,
+	TREE_FILE = 1,
+	TREE_FOLDER,
+	TREE_SYMLINK,
+	TREE_FIFO,
+	TREE_SOCKET,
+	TREE_CHARACTER,
+	TREE_BLOCK,
 };
 #define TREE_FLAG_TORN 1 /* changed while it was read */
 
@@ -40,15 +46,17 @@ struct tree_entry {
 	uint32_t device_major, device_minor;
 	const char *name; /* not NUL-terminated */
 	size_t name_size;
-	const uint8_t *content; /* encoded, 11.3; NULL: none (an empty file or folder has a content of 0 runs) */
+	const uint8_t *content; /* encoded, 11.3; NULL: none (an empty file or folder has a content
+				   of 0 runs) */
 	size_t content_size;
-	const uint8_t *xattrs;  /* encoded; NULL: none */
+	const uint8_t *xattrs; /* encoded; NULL: none */
 	size_t xattrs_size;
 	const char *target, *owner, *group; /* not NUL-terminated; NULL: none */
 	size_t target_size, owner_size, group_size;
 	const uint8_t *unknown; /* fields with tags unknown here, as they are; NULL: none */
 	size_t unknown_size;
-	const uint8_t *raw;     /* the whole entry as it is encoded, its size field included; set by reading */
+	const uint8_t *
+		raw; /* the whole entry as it is encoded, its size field included; set by reading */
 	size_t raw_size;
 };
 
@@ -81,7 +89,8 @@ bool tree_xattr_open(const uint8_t *data, size_t size, struct cursor *c, uint16_
 bool tree_xattr_next(struct cursor *c, struct tree_xattr *ret);
 
 /*
- * Writing a content: runs are added in order; when there are more than TREE_RUNS_MAX, lists go to the store.
+ * Writing a content: runs are added in order; when there are more than TREE_RUNS_MAX, lists go to
+ * the store.
  */
 struct content_writer {
 	struct store *store;
@@ -91,7 +100,8 @@ struct content_writer {
 };
 void content_writer_init(struct content_writer *w, struct store *store);
 void content_writer_release(struct content_writer *w);
-int content_writer_data(struct content_writer *w, const struct hash *id, uint64_t length, struct sherd_error *err);
+int content_writer_data(
+	struct content_writer *w, const struct hash *id, uint64_t length, struct sherd_error *err);
 int content_writer_hole(struct content_writer *w, uint64_t length, struct sherd_error *err);
 /* content_writer_end(w, out, err): append the content; the writer is empty again. */
 int content_writer_end(struct content_writer *w, struct bytes *out, struct sherd_error *err);
@@ -108,40 +118,43 @@ struct content_reader {
 		struct bytes owned;
 		struct cursor cursor;
 		uint32_t left;
-		uint64_t length; /* that the runs of this level must add up to; UINT64_MAX: unknown */
+		uint64_t length; /* that the runs of this level must add up to; UINT64_MAX: unknown
+				  */
 	} levels[TREE_DEPTH_MAX + 1];
 	int level;
 };
 /* content_reader_open(r, store, data, size, err): ${data} must live as long. Errors: CORRUPT. */
-int content_reader_open(struct content_reader *r, struct store *store, const uint8_t *data, size_t size,
-	struct sherd_error *err);
+int content_reader_open(struct content_reader *r, struct store *store, const uint8_t *data,
+	size_t size, struct sherd_error *err);
 /* content_reader_next(r, ret, err): 1: a run; 0: the end; CORRUPT, or errors of store_read(). */
 int content_reader_next(struct content_reader *r, struct content_run *ret, struct sherd_error *err);
 void content_reader_release(struct content_reader *r);
 
 /*
- * Writing a folder: entries ascending by name; parts go to the store as they are closed (gathered, so that
- * small folders of one parent are hashed together: the caller may keep several writers open).
- * tree_writer_end() gives the folder's content.
+ * Writing a folder: entries ascending by name; parts go to the store as they are closed (gathered,
+ * so that small folders of one parent are hashed together: the caller may keep several writers
+ * open). tree_writer_end() gives the folder's content.
  */
 struct tree_writer;
 int tree_writer_new(struct store *store, struct tree_writer **ret, struct sherd_error *err);
 void tree_writer_free(struct tree_writer *w);
-/* tree_writer_add(w, e, err): encode and append. tree_writer_raw(): the same for an encoded entry with its name. */
+/* tree_writer_add(w, e, err): encode and append. tree_writer_raw(): the same for an encoded entry
+ * with its name. */
 int tree_writer_add(struct tree_writer *w, const struct tree_entry *e, struct sherd_error *err);
-int tree_writer_raw(struct tree_writer *w, const uint8_t *raw, size_t size, const char *name, size_t name_size,
-	struct sherd_error *err);
+int tree_writer_raw(struct tree_writer *w, const uint8_t *raw, size_t size, const char *name,
+	size_t name_size, struct sherd_error *err);
 int tree_writer_end(struct tree_writer *w, struct bytes *out_content, struct sherd_error *err);
 
 /*
  * Reading a folder: all entries of all its parts, in order.
  */
 struct tree_reader;
-int tree_reader_new(struct store *store, const uint8_t *content, size_t size, struct tree_reader **ret,
-	struct sherd_error *err);
+int tree_reader_new(struct store *store, const uint8_t *content, size_t size,
+	struct tree_reader **ret, struct sherd_error *err);
 void tree_reader_free(struct tree_reader *r);
-/* tree_reader_next(r, ret, err): 1: an entry, valid until the next call; 0: the end; CORRUPT (also: names that do
- * not ascend over parts), or errors of store_read(): the next call goes on with the part behind. */
+/* tree_reader_next(r, ret, err): 1: an entry, valid until the next call; 0: the end; CORRUPT (also:
+ * names that do not ascend over parts), or errors of store_read(): the next call goes on with the
+ * part behind. */
 int tree_reader_next(struct tree_reader *r, struct tree_entry *ret, struct sherd_error *err);
 DEFINE_CLEANUP(struct tree_writer, tree_writer_free)
 DEFINE_CLEANUP(struct tree_reader, tree_reader_free)
@@ -152,19 +165,21 @@ struct snapshot_text {
 	size_t size;
 };
 struct snapshot_record {
-	uint16_t flags; /* 1 incomplete, 2 from standard input */
+	uint16_t flags;      /* 1 incomplete, 2 from standard input */
 	const uint8_t *root; /* content of the root folder */
 	size_t root_size;
-	uint64_t begun_ns, ended_ns, files, folders, others, bytes, bytes_new, bytes_packed, bytes_stored;
+	uint64_t begun_ns, ended_ns, files, folders, others, bytes, bytes_new, bytes_packed,
+		bytes_stored;
 	uint8_t parent[32];
 	struct snapshot_text host, user, name, version;
 	const struct snapshot_text *paths, *tags; /* for writing: arrays of the maker */
 	size_t path_count, tag_count;
-	const uint8_t *paths_raw, *tags_raw;      /* from reading: iterate with snapshot_text_next() */
+	const uint8_t *paths_raw, *tags_raw; /* from reading: iterate with snapshot_text_next() */
 	size_t paths_raw_size, tags_raw_size;
 };
 void snapshot_write(const struct snapshot_record *s, struct bytes *out);
-int snapshot_read(const uint8_t *data, size_t size, struct snapshot_record *ret, struct sherd_error *err);
+int snapshot_read(
+	const uint8_t *data, size_t size, struct snapshot_record *ret, struct sherd_error *err);
 bool snapshot_text_next(struct cursor *c, struct snapshot_text *ret);
 
 #endif
