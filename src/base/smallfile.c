@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * smallfile.c - the temporary name is `.NAME.new`: a left-over of a crash is written over by the next
- * try, so that nothing gathers.
+ * smallfile.c - the temporary name is `.NAME.new`: a left-over of a crash is written over by the
+ * next try, so that nothing gathers.
  */
 #include <base/smallfile.h>
 

@@ -23,7 +23,8 @@ int smallfile_read(const struct sherd_env *env, int folder, const char *name, si
 /*
  * smallfile_replace(env, folder, name, data, size, err):
  * Write ${name} anew, mode 0600: under a temporary name, synced, moved into place, folder synced.
- * Errors: NOSPACE, IO, DENIED; the old file, if any, is then as it was, or the new one is there whole.
+ * Errors: NOSPACE, IO, DENIED; the old file, if any, is then as it was, or the new one is there
+ * whole.
  */
 int smallfile_replace(const struct sherd_env *env, int folder, const char *name, const void *data,
 	size_t size, struct sherd_error *err);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * checked.c - a sorted array. The file: magic, u64 last check, u32 n, n times pack id [32] and u64 time,
- * SHA-256 of all before. Local state, not part of the formats that outlive a version.
+ * checked.c - a sorted array. The file: magic, u64 last check, u32 n, n times pack id [32] and u64
+ * time, SHA-256 of all before. Local state, not part of the formats that outlive a version.
  */
 #include <repo/checked.h>
 
@@ -174,6 +174,6 @@ int checked_save(const struct checked *c, struct sherd_error *err)
 	bytes_add(&file, sum.bytes, HASH_SIZE);
 	if (file.failed)
 		return err_nomem(err);
-	return smallfile_replace(pool_env(c->pool), pool_state_fd(c->pool), file_name, file.data,
-		file.size, err);
+	return smallfile_replace(
+		pool_env(c->pool), pool_state_fd(c->pool), file_name, file.data, file.size, err);
 }

@@ -3,11 +3,11 @@
  * plan.c - how long k of n shares last (sherd_plan).
  *
  * A birth-death chain: in state i, i places of n are lost. The next is lost at the rate
- * (n - i) * a, a the yearly rate of one; each of the i lost ones is noticed and repaired at the rate
- * 365 / T. The time to go from i to i + 1 is t_i = 1/l_i + m_i/l_i * t_(i-1), and data is lost
- * after t_0 + ... + t_(n-k). This is on the safe side of the truth by up to a half (it lets n-k+1 losses
- * come at any time); counting windows of T days, as others do, forgets losses that straddle two
- * windows and is too low by about a factor n-k+1.
+ * (n - i) * a, a the yearly rate of one; each of the i lost ones is noticed and repaired at the
+ * rate 365 / T. The time to go from i to i + 1 is t_i = 1/l_i + m_i/l_i * t_(i-1), and data is lost
+ * after t_0 + ... + t_(n-k). This is on the safe side of the truth by up to a half (it lets n-k+1
+ * losses come at any time); counting windows of T days, as others do, forgets losses that straddle
+ * two windows and is too low by about a factor n-k+1.
  *
  * Places of one failure domain are lost together: the chain then runs over domains, and data is
  * lost with the least number of domains whose places are more than n - k, the largest first.
@@ -29,7 +29,8 @@ struct setting {
 	double down;
 };
 
-/* The least number of domains, whichever they are at worst, whose loss leaves fewer than k places. */
+/* The least number of domains, whichever they are at worst, whose loss leaves fewer than k places.
+ */
 static unsigned domains_to_lose(const struct setting *s, unsigned k)
 {
 	unsigned gone = 0, count = 0;
@@ -75,8 +76,8 @@ static double too_few(const struct setting *s, unsigned k, double p)
 	return sum;
 }
 
-static int read_domains(const struct sherd_plan_options *o, struct setting *s,
-	struct sherd_error *err)
+static int read_domains(
+	const struct sherd_plan_options *o, struct setting *s, struct sherd_error *err)
 {
 	unsigned sum = 0;
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * reach.c - a stack of open folders, and the path of what is looked at. A blob is never read for its
- * own sake: data blobs are only looked up; parts of folders and lists of runs are read because what
- * they name must be known. What is lost in the middle of a folder costs that part alone, since the
- * tree reader goes on behind it.
+ * reach.c - a stack of open folders, and the path of what is looked at. A blob is never read for
+ * its own sake: data blobs are only looked up; parts of folders and lists of runs are read because
+ * what they name must be known. What is lost in the middle of a folder costs that part alone, since
+ * the tree reader goes on behind it.
  */
 #include <repo/reach.h>
 
@@ -134,8 +134,8 @@ static int push(struct walk *w, const uint8_t *content, size_t size, struct sher
 		code = tell(w, w->path.size);
 	}
 	if (!code)
-		code = tree_reader_new(w->reach->repo->store, level->content.data, size,
-			&level->reader, err);
+		code = tree_reader_new(
+			w->reach->repo->store, level->content.data, size, &level->reader, err);
 	if (!code || stops(code) || code > 0)
 		return code;
 	/* Its content is not even a list of parts: passed by. */

@@ -14,7 +14,7 @@
 struct reach {
 	struct sherd_repo *repo;
 	const struct sherd_cancel *cancel;
-	uint8_t *packs;      /* store_pack_count() bytes: [i] becomes 1 if pack i is needed; or NULL */
+	uint8_t *packs; /* store_pack_count() bytes: [i] becomes 1 if pack i is needed; or NULL */
 	const uint8_t *lost; /* as many: [i] is 1 if pack i is lost; NULL: none is */
 	/* Told of every file and folder that has something in a lost pack, or in none at all. */
 	int (*hurt)(void *context, const char *path);
@@ -24,8 +24,8 @@ struct reach {
 
 /*
  * reach_walk(r, root, size, err):
- * Walk the folder with this content. What cannot be read is told (hurt), sets torn, and is passed by.
- * Returns 0, what a callback returned, or CANCELLED, NOMEM.
+ * Walk the folder with this content. What cannot be read is told (hurt), sets torn, and is passed
+ * by. Returns 0, what a callback returned, or CANCELLED, NOMEM.
  */
 int reach_walk(struct reach *r, const uint8_t *root, size_t size, struct sherd_error *err);
 
