@@ -327,12 +327,22 @@ static int read_any_way(struct reading *r, struct stat *ret_st)
 	return read_object(r, false, ret_st);
 }
 
+/* A socket cannot be opened; nor can anything on a device that went away, which is no damage. */
+static bool is_regular(struct reading *r)
+{
+	struct stat st;
+
+	return r->d->env->files->fstatat(
+		       r->d->env->context, r->folder, r->last, &st, AT_SYMLINK_NOFOLLOW) != 0 ||
+	       S_ISREG(st.st_mode);
+}
+
 static int get_steps(struct reading *r, const char *name, struct sherd_error *err)
 {
 	struct stat st = {0};
 	int failed = read_any_way(r, &st);
 
-	if (failed == ELOOP || failed == ENXIO)
+	if (failed == ELOOP || (failed == ENXIO && !is_regular(r)))
 		return err_set(err, SHERD_CORRUPT, "'%s' is no regular file", name);
 	if (failed)
 		return dir_failed(r->d, failed, SHERD_NOTFOUND, err, "read", name);
