@@ -4,12 +4,17 @@
 #include <base/env.h>
 
 #include <assert.h>
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <linux/openat2.h>
 #include <poll.h>
 #include <stdio.h>
+#include <sys/file.h>
 #include <sys/random.h>
+#include <sys/syscall.h>
+#include <sys/xattr.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -145,6 +150,138 @@ static int system_wait_readable(void *context, int fd, int milliseconds)
 	return ready;
 }
 
+static ssize_t system_getdents(void *context, int fd, void *buffer, size_t size)
+{
+	(void)context;
+	return getdents64(fd, buffer, size);
+}
+
+static int system_mkdirat(void *context, int directory, const char *path, mode_t mode)
+{
+	(void)context;
+	return mkdirat(directory, path, mode);
+}
+
+static int system_symlinkat(void *context, const char *target, int directory, const char *path)
+{
+	(void)context;
+	return symlinkat(target, directory, path);
+}
+
+static int system_mknodat(void *context, int directory, const char *path, mode_t mode, dev_t device)
+{
+	(void)context;
+	return mknodat(directory, path, mode, device);
+}
+
+/* glibc 2.36 has no function for it. */
+static int system_openat2(
+	void *context, int directory, const char *path, int flags, mode_t mode, uint64_t resolve)
+{
+	struct open_how how = {.flags = (unsigned)flags, .mode = mode, .resolve = resolve};
+
+	(void)context;
+	/* As openat() adds it; with O_PATH openat2() refuses it. */
+	if (!(flags & O_PATH))
+		how.flags |= O_LARGEFILE;
+	return (int)syscall(SYS_openat2, directory, path, &how, sizeof(how));
+}
+
+static int system_fchownat(
+	void *context, int directory, const char *path, uid_t owner, gid_t group, int flags)
+{
+	(void)context;
+	return fchownat(directory, path, owner, group, flags);
+}
+
+static int system_fchmodat(void *context, int directory, const char *path, mode_t mode)
+{
+	(void)context;
+	return fchmodat(directory, path, mode, 0);
+}
+
+static int system_utimensat(
+	void *context, int directory, const char *path, const struct timespec times[2], int flags)
+{
+	(void)context;
+	return utimensat(directory, path, times, flags);
+}
+
+static int system_statx(void *context, int directory, const char *path, int flags, unsigned mask,
+	struct statx *ret_stat)
+{
+	(void)context;
+	return statx(directory, path, flags, mask, ret_stat);
+}
+
+static ssize_t system_flistxattr(void *context, int fd, char *names, size_t size)
+{
+	(void)context;
+	return flistxattr(fd, names, size);
+}
+
+static ssize_t system_fgetxattr(void *context, int fd, const char *name, void *value, size_t size)
+{
+	(void)context;
+	return fgetxattr(fd, name, value, size);
+}
+
+static int system_fsetxattr(void *context, int fd, const char *name, const void *value, size_t size)
+{
+	(void)context;
+	return fsetxattr(fd, name, value, size, 0);
+}
+
+static int system_fremovexattr(void *context, int fd, const char *name)
+{
+	(void)context;
+	return fremovexattr(fd, name);
+}
+
+static ssize_t system_llistxattr(void *context, const char *path, char *names, size_t size)
+{
+	(void)context;
+	return llistxattr(path, names, size);
+}
+
+static ssize_t system_lgetxattr(
+	void *context, const char *path, const char *name, void *value, size_t size)
+{
+	(void)context;
+	return lgetxattr(path, name, value, size);
+}
+
+static int system_lsetxattr(
+	void *context, const char *path, const char *name, const void *value, size_t size)
+{
+	(void)context;
+	return lsetxattr(path, name, value, size, 0);
+}
+
+static off_t system_lseek(void *context, int fd, off_t at, int whence)
+{
+	(void)context;
+	return lseek(fd, at, whence);
+}
+
+static int system_fallocate(void *context, int fd, int mode, off_t at, off_t size)
+{
+	(void)context;
+	return fallocate(fd, mode, at, size);
+}
+
+static int system_fstatvfs(void *context, int fd, struct statvfs *ret_stat)
+{
+	(void)context;
+	return fstatvfs(fd, ret_stat);
+}
+
+static int system_flock(void *context, int fd, int operation)
+{
+	(void)context;
+	return flock(fd, operation);
+}
+
 static uint64_t clock_ns(clockid_t clock)
 {
 	struct timespec now;
@@ -184,6 +321,15 @@ static int system_random(void *context, void *buffer, size_t size)
 	return 0;
 }
 
+static void system_sleep_ns(void *context, uint64_t duration_ns)
+{
+	struct timespec duration = {.tv_sec = (time_t)(duration_ns / 1000000000),
+		.tv_nsec = (long)(duration_ns % 1000000000)};
+
+	(void)context;
+	(void)clock_nanosleep(CLOCK_MONOTONIC, 0, &duration, NULL);
+}
+
 static const struct sherd_env_files system_files = {
 	.openat = system_openat,
 	.close = system_close,
@@ -202,6 +348,26 @@ static const struct sherd_env_files system_files = {
 	.linkat = system_linkat,
 	.unlinkat = system_unlinkat,
 	.wait_readable = system_wait_readable,
+	.getdents = system_getdents,
+	.mkdirat = system_mkdirat,
+	.symlinkat = system_symlinkat,
+	.mknodat = system_mknodat,
+	.openat2 = system_openat2,
+	.fchownat = system_fchownat,
+	.fchmodat = system_fchmodat,
+	.utimensat = system_utimensat,
+	.statx = system_statx,
+	.flistxattr = system_flistxattr,
+	.fgetxattr = system_fgetxattr,
+	.fsetxattr = system_fsetxattr,
+	.fremovexattr = system_fremovexattr,
+	.llistxattr = system_llistxattr,
+	.lgetxattr = system_lgetxattr,
+	.lsetxattr = system_lsetxattr,
+	.lseek = system_lseek,
+	.fallocate = system_fallocate,
+	.fstatvfs = system_fstatvfs,
+	.flock = system_flock,
 };
 
 const struct sherd_env *env_system(void)
@@ -211,6 +377,7 @@ const struct sherd_env *env_system(void)
 		.clock_real_ns = system_clock_real_ns,
 		.clock_monotonic_ns = system_clock_monotonic_ns,
 		.random = system_random,
+		.sleep_ns = system_sleep_ns,
 	};
 
 	return &system_env;

@@ -11,10 +11,7 @@
 #include <base/workers.h>
 
 #include <assert.h>
-#include <errno.h>
-#include <limits.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 
@@ -22,11 +19,9 @@
 #include <base/cpu.h>
 #include <base/err.h>
 #include <base/intmath.h>
+#include <base/thread.h>
 
-#define THREADS_MAX 256
 #define THREADS_DEFAULT_MAX 16
-/* Jobs have small frames; the usual 8 MiB each would not fit a limited address space. */
-#define STACK_SIZE ((size_t)256 << 10)
 
 struct worker {
 	struct sherd_workers *pool;
@@ -131,18 +126,6 @@ void workers_run(struct sherd_workers *w, workers_job *job, void *context, size_
 	pthread_mutex_unlock(&w->calls);
 }
 
-/* Signals go to the threads of the program; only a worker's own faults reach it. */
-static void block_signals(sigset_t *ret_before)
-{
-	static const int own_faults[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGSYS};
-	sigset_t blocked;
-
-	sigfillset(&blocked);
-	for (size_t i = 0; i < ARRAY_COUNT(own_faults); i++)
-		sigdelset(&blocked, own_faults[i]);
-	pthread_sigmask(SIG_SETMASK, &blocked, ret_before);
-}
-
 static void stop_workers(struct sherd_workers *w, unsigned started)
 {
 	pthread_mutex_lock(&w->lock);
@@ -156,27 +139,17 @@ static void stop_workers(struct sherd_workers *w, unsigned started)
 /* 0, or the errno of the thread that could not be started; none runs then. */
 static int start_workers(struct sherd_workers *w)
 {
-	size_t stack = INT_MAX_OF(STACK_SIZE, (size_t)PTHREAD_STACK_MIN);
-	pthread_attr_t attributes;
 	unsigned started = 0;
-	sigset_t before;
-	int failed;
+	int failed = 0;
 
-	failed = pthread_attr_init(&attributes);
-	if (failed)
-		return failed;
-	failed = pthread_attr_setstacksize(&attributes, stack);
-	block_signals(&before);
 	while (!failed && started < w->count - 1) {
 		struct worker *worker = &w->workers[started];
 
 		worker->pool = w;
 		worker->number = started + 1;
-		failed = pthread_create(&worker->thread, &attributes, worker_main, worker);
+		failed = thread_start(0, worker_main, worker, &worker->thread);
 		started += !failed;
 	}
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
-	pthread_attr_destroy(&attributes);
 	if (failed)
 		stop_workers(w, started);
 	return failed;
@@ -184,9 +157,9 @@ static int start_workers(struct sherd_workers *w)
 
 int workers_wanted(unsigned asked, unsigned *ret_threads, struct sherd_error *err)
 {
-	if (asked > THREADS_MAX)
+	if (asked > THREAD_MAX)
 		return err_set(err, SHERD_INVALID, "%u threads asked for, at most %d can be", asked,
-			THREADS_MAX);
+			THREAD_MAX);
 	*ret_threads = asked ? asked : INT_MIN_OF(cpu_count(), THREADS_DEFAULT_MAX);
 	return 0;
 }

@@ -227,6 +227,152 @@ static int fault_wait_readable(void *context, int fd, int milliseconds)
 	return real()->wait_readable(NULL, fd, milliseconds);
 }
 
+static ssize_t fault_getdents(void *context, int fd, void *buffer, size_t size)
+{
+	if (blocked(context, FAULTENV_GETDENTS))
+		return -1;
+	return real()->getdents(NULL, fd, buffer, size);
+}
+
+static int fault_mkdirat(void *context, int directory, const char *path, mode_t mode)
+{
+	if (blocked(context, FAULTENV_MKDIRAT))
+		return -1;
+	return real()->mkdirat(NULL, directory, path, mode);
+}
+
+static int fault_symlinkat(void *context, const char *target, int directory, const char *path)
+{
+	if (blocked(context, FAULTENV_SYMLINKAT))
+		return -1;
+	return real()->symlinkat(NULL, target, directory, path);
+}
+
+static int fault_mknodat(void *context, int directory, const char *path, mode_t mode, dev_t device)
+{
+	if (blocked(context, FAULTENV_MKNODAT))
+		return -1;
+	return real()->mknodat(NULL, directory, path, mode, device);
+}
+
+static int fault_openat2(
+	void *context, int directory, const char *path, int flags, mode_t mode, uint64_t resolve)
+{
+	if (blocked(context, FAULTENV_OPENAT2))
+		return -1;
+	return real()->openat2(NULL, directory, path, flags, mode, resolve);
+}
+
+static int fault_fchownat(
+	void *context, int directory, const char *path, uid_t owner, gid_t group, int flags)
+{
+	if (blocked(context, FAULTENV_FCHOWNAT))
+		return -1;
+	return real()->fchownat(NULL, directory, path, owner, group, flags);
+}
+
+static int fault_fchmodat(void *context, int directory, const char *path, mode_t mode)
+{
+	if (blocked(context, FAULTENV_FCHMODAT))
+		return -1;
+	return real()->fchmodat(NULL, directory, path, mode);
+}
+
+static int fault_utimensat(
+	void *context, int directory, const char *path, const struct timespec times[2], int flags)
+{
+	if (blocked(context, FAULTENV_UTIMENSAT))
+		return -1;
+	return real()->utimensat(NULL, directory, path, times, flags);
+}
+
+static int fault_statx(void *context, int directory, const char *path, int flags, unsigned mask,
+	struct statx *ret_stat)
+{
+	if (blocked(context, FAULTENV_STATX))
+		return -1;
+	return real()->statx(NULL, directory, path, flags, mask, ret_stat);
+}
+
+static ssize_t fault_flistxattr(void *context, int fd, char *names, size_t size)
+{
+	if (blocked(context, FAULTENV_FLISTXATTR))
+		return -1;
+	return real()->flistxattr(NULL, fd, names, size);
+}
+
+static ssize_t fault_fgetxattr(void *context, int fd, const char *name, void *value, size_t size)
+{
+	if (blocked(context, FAULTENV_FGETXATTR))
+		return -1;
+	return real()->fgetxattr(NULL, fd, name, value, size);
+}
+
+static int fault_fsetxattr(void *context, int fd, const char *name, const void *value, size_t size)
+{
+	if (blocked(context, FAULTENV_FSETXATTR))
+		return -1;
+	return real()->fsetxattr(NULL, fd, name, value, size);
+}
+
+static int fault_fremovexattr(void *context, int fd, const char *name)
+{
+	if (blocked(context, FAULTENV_FREMOVEXATTR))
+		return -1;
+	return real()->fremovexattr(NULL, fd, name);
+}
+
+static ssize_t fault_llistxattr(void *context, const char *path, char *names, size_t size)
+{
+	if (blocked(context, FAULTENV_LLISTXATTR))
+		return -1;
+	return real()->llistxattr(NULL, path, names, size);
+}
+
+static ssize_t fault_lgetxattr(
+	void *context, const char *path, const char *name, void *value, size_t size)
+{
+	if (blocked(context, FAULTENV_LGETXATTR))
+		return -1;
+	return real()->lgetxattr(NULL, path, name, value, size);
+}
+
+static int fault_lsetxattr(
+	void *context, const char *path, const char *name, const void *value, size_t size)
+{
+	if (blocked(context, FAULTENV_LSETXATTR))
+		return -1;
+	return real()->lsetxattr(NULL, path, name, value, size);
+}
+
+static off_t fault_lseek(void *context, int fd, off_t at, int whence)
+{
+	if (blocked(context, FAULTENV_LSEEK))
+		return -1;
+	return real()->lseek(NULL, fd, at, whence);
+}
+
+static int fault_fallocate(void *context, int fd, int mode, off_t at, off_t size)
+{
+	if (blocked(context, FAULTENV_FALLOCATE))
+		return -1;
+	return real()->fallocate(NULL, fd, mode, at, size);
+}
+
+static int fault_fstatvfs(void *context, int fd, struct statvfs *ret_stat)
+{
+	if (blocked(context, FAULTENV_FSTATVFS))
+		return -1;
+	return real()->fstatvfs(NULL, fd, ret_stat);
+}
+
+static int fault_flock(void *context, int fd, int operation)
+{
+	if (blocked(context, FAULTENV_FLOCK))
+		return -1;
+	return real()->flock(NULL, fd, operation);
+}
+
 static uint64_t fault_clock_real_ns(void *context)
 {
 	(void)context;
@@ -244,6 +390,12 @@ static int fault_random(void *context, void *buffer, size_t size)
 	if (blocked(context, FAULTENV_RANDOM))
 		return -1;
 	return env_system()->random(NULL, buffer, size);
+}
+
+static void fault_sleep_ns(void *context, uint64_t duration_ns)
+{
+	(void)context;
+	env_system()->sleep_ns(NULL, duration_ns);
 }
 
 static const struct sherd_env_files fault_files = {
@@ -264,6 +416,26 @@ static const struct sherd_env_files fault_files = {
 	.linkat = fault_linkat,
 	.unlinkat = fault_unlinkat,
 	.wait_readable = fault_wait_readable,
+	.getdents = fault_getdents,
+	.mkdirat = fault_mkdirat,
+	.symlinkat = fault_symlinkat,
+	.mknodat = fault_mknodat,
+	.openat2 = fault_openat2,
+	.fchownat = fault_fchownat,
+	.fchmodat = fault_fchmodat,
+	.utimensat = fault_utimensat,
+	.statx = fault_statx,
+	.flistxattr = fault_flistxattr,
+	.fgetxattr = fault_fgetxattr,
+	.fsetxattr = fault_fsetxattr,
+	.fremovexattr = fault_fremovexattr,
+	.llistxattr = fault_llistxattr,
+	.lgetxattr = fault_lgetxattr,
+	.lsetxattr = fault_lsetxattr,
+	.lseek = fault_lseek,
+	.fallocate = fault_fallocate,
+	.fstatvfs = fault_fstatvfs,
+	.flock = fault_flock,
 };
 
 void faultenv_init(struct faultenv *f)
@@ -275,6 +447,7 @@ void faultenv_init(struct faultenv *f)
 		.clock_real_ns = fault_clock_real_ns,
 		.clock_monotonic_ns = fault_clock_monotonic_ns,
 		.random = fault_random,
+		.sleep_ns = fault_sleep_ns,
 	};
 	f->kind = FAULTENV_ANY;
 	f->error = EIO;
@@ -290,7 +463,10 @@ const char *faultenv_name(int call)
 {
 	static const char *const names[] = {"openat", "close", "read", "preadv", "write", "pwritev",
 		"fstat", "fstatat", "readlinkat", "ftruncate", "fchmod", "fsync", "link_fd",
-		"renameat2", "linkat", "unlinkat", "wait_readable", "random"};
+		"renameat2", "linkat", "unlinkat", "wait_readable", "random", "getdents", "mkdirat",
+		"symlinkat", "mknodat", "openat2", "fchownat", "fchmodat", "utimensat", "statx",
+		"flistxattr", "fgetxattr", "fsetxattr", "fremovexattr", "llistxattr", "lgetxattr",
+		"lsetxattr", "lseek", "fallocate", "fstatvfs", "flock"};
 
 	static_assert(ARRAY_COUNT(names) == FAULTENV_CALLS, "one name for each call");
 	return call >= 0 && call < FAULTENV_CALLS ? names[call] : "nothing";
