@@ -10,7 +10,6 @@
 #include <errno.h>
 #include <stdarg.h>
 #include <stdatomic.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -19,7 +18,7 @@
 static atomic_ulong made;    /* allocations since the last mem_fail_at() */
 static atomic_ulong failing; /* the number of the one that fails; 0: none */
 
-static bool allowed(void)
+bool mem_count(void)
 {
 	unsigned long number = atomic_fetch_add_explicit(&made, 1, memory_order_relaxed) + 1;
 
@@ -30,7 +29,7 @@ void *mem_array(size_t count, size_t size)
 {
 	size_t total;
 
-	if (!allowed() || !INT_MUL(count, size, &total))
+	if (!mem_count() || !INT_MUL(count, size, &total))
 		return NULL;
 	return calloc(1, total ? total : 1);
 }
@@ -40,7 +39,7 @@ void *mem_aligned(size_t alignment, size_t size)
 	void *p;
 
 	assert(alignment >= sizeof(void *) && (alignment & (alignment - 1)) == 0);
-	if (!allowed())
+	if (!mem_count())
 		return NULL;
 	if (posix_memalign(&p, alignment, size ? size : 1) != 0)
 		return NULL;
@@ -53,7 +52,7 @@ char *mem_format(const char *format, ...)
 	char *text;
 	int length;
 
-	if (!allowed())
+	if (!mem_count())
 		return NULL;
 	va_start(arguments, format);
 	length = vasprintf(&text, format, arguments);

@@ -7,6 +7,7 @@
 #ifndef BASE_ALLOC_H
 #define BASE_ALLOC_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <base/cleanup.h>
@@ -22,6 +23,10 @@ void *mem_aligned(size_t alignment, size_t size) __attribute__((malloc, warn_unu
 /* mem_format(format, ...): a new NUL-terminated string, as asprintf() makes. */
 char *mem_format(const char *format, ...)
 	__attribute__((format(printf, 1, 2), malloc, warn_unused_result));
+
+/* mem_count(): count an allocation that another library is about to make for us; false if it is the
+ * one to fail, and the caller then acts as if it had. */
+bool mem_count(void) __attribute__((warn_unused_result));
 
 /* mem_free(p): NULL does nothing. Keeps errno. */
 void mem_free(void *p);

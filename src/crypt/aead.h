@@ -32,7 +32,7 @@ struct aead_keys {
  * Write nonce, ciphertext and tag, size + AEAD_OVERHEAD bytes, to ${sealed}. ${plain} may be
  * sealed + AEAD_NONCE_SIZE (in place); otherwise they do not overlap. ${commitment} NULL: the tree
  * root (hash.h) of ${plain} is computed and used. size <= 2^31.
- * Errors: NOMEM, INVALID (the engine refuses).
+ * Errors: NOMEM, INVALID (too large, or the engine refuses).
  */
 int aead_seal(const struct aead_keys *keys, const void *aad, size_t aad_size,
 	const struct hash *commitment, const uint8_t *plain, size_t size, uint8_t *sealed,
@@ -44,8 +44,8 @@ int aead_seal(const struct aead_keys *keys, const void *aad, size_t aad_size,
  * On error what ${plain} held is lost and it is zeroed.
  * Errors: CORRUPT (too short, or not sealed with this key and aad), NOMEM.
  */
-int aead_open(const struct aead_keys *keys, const void *aad, size_t aad_size,
-	const uint8_t *sealed, size_t sealed_size, uint8_t *plain, struct sherd_error *err);
+int aead_open(const struct aead_keys *keys, const void *aad, size_t aad_size, const uint8_t *sealed,
+	size_t sealed_size, uint8_t *plain, struct sherd_error *err);
 
 /*
  * Tests only: a sink that is told of every seal (key, nonce, hash of aad and plaintext), to prove

@@ -29,9 +29,10 @@ void box_public(const struct crypt_key *secret, uint8_t ret_public[BOX_PUBLIC_SI
 int box_seal(const struct sherd_env *env, const uint8_t public_key[BOX_PUBLIC_SIZE],
 	const void *plain, size_t size, uint8_t *sealed, struct sherd_error *err);
 
-/* box_open(secret, sealed, sealed_size, plain, err): Errors: CORRUPT (not for this key, changed). */
-int box_open(const struct crypt_key *secret, const uint8_t *sealed, size_t sealed_size,
-	void *plain, struct sherd_error *err);
+/* box_open(secret, sealed, sealed_size, plain, err): Errors: CORRUPT (not for this key, changed).
+ */
+int box_open(const struct crypt_key *secret, const uint8_t *sealed, size_t sealed_size, void *plain,
+	struct sherd_error *err);
 
 /*
  * box_lock(env, key, aad, aad_size, plain, size, locked, err): size + BOX_LOCK_OVERHEAD bytes:
@@ -42,7 +43,7 @@ int box_lock(const struct sherd_env *env, const struct crypt_key *key, const voi
 	size_t aad_size, const void *plain, size_t size, uint8_t *locked, struct sherd_error *err);
 
 /* box_unlock(...): Errors: CORRUPT (another key or aad, or changed bytes). */
-int box_unlock(const struct crypt_key *key, const void *aad, size_t aad_size,
-	const uint8_t *locked, size_t locked_size, void *plain, struct sherd_error *err);
+int box_unlock(const struct crypt_key *key, const void *aad, size_t aad_size, const uint8_t *locked,
+	size_t locked_size, void *plain, struct sherd_error *err);
 
 #endif

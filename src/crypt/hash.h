@@ -13,7 +13,9 @@
  *
  * Engines: OpenSSL everywhere; Intel's IPsec-MB where built in and the processor has AVX-512 or
  * AVX2, many leaves at once. Both give the same bytes. SHERD_CRYPTO=openssl|ipsec-mb forces one.
- * Threads: any; no state is shared.
+ * Threads: any. One exception to "no global state": IPsec-MB's managers cost too much to be made
+ * for each call, so idle ones wait in a locked list, as many as there ever were threads at work at
+ * once; nothing that a caller could see depends on them.
  */
 #ifndef CRYPT_HASH_H
 #define CRYPT_HASH_H
@@ -31,6 +33,17 @@ struct hash {
 
 /* hash_equal(a, b): 1 or 0, in constant time. */
 int hash_equal(const struct hash *a, const struct hash *b);
+
+/* hash_part(bytes, size): one part for the functions below, which only read it. */
+static inline struct iovec hash_part(const void *bytes, size_t size)
+{
+	union {
+		const void *from;
+		void *to; /* an iovec has no const */
+	} u = {bytes};
+
+	return (struct iovec){u.to, size};
+}
 
 /* hash_sha256(parts, count, ret): plain SHA-256 of the parts, one behind the other. */
 void hash_sha256(const struct iovec *parts, size_t count, struct hash *ret);

@@ -21,8 +21,8 @@ void kdf_derive(const struct crypt_key *key, const void *salt, size_t salt_size,
 
 #define KDF_SALT_SIZE 16
 /* What we make and what we accept: a hostile slot may ask for neither too little nor too much. */
-#define KDF_MEMORY_KIB_MIN (8u * 1024)         /* for tests and tiny machines; init warns below 64 MiB */
-#define KDF_MEMORY_KIB_MAX (4u * 1024 * 1024)  /* 4 GiB */
+#define KDF_MEMORY_KIB_MIN (8u * 1024) /* for tests and tiny machines; init warns below 64 MiB */
+#define KDF_MEMORY_KIB_MAX (4u * 1024 * 1024) /* 4 GiB */
 #define KDF_PASSES_MIN 1u
 #define KDF_PASSES_MAX 16u
 #define KDF_MEMORY_KIB_DEFAULT (256u * 1024)
