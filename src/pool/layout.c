@@ -26,6 +26,8 @@
 #define LOG_BITS 24                    /* of the fraction of a logarithm */
 #define WEIGHT_MAX (UINT64_C(1) << 24) /* above it weights are cut: 128 bits must hold the sums */
 
+__extension__ typedef unsigned __int128 wide;
+
 struct draw {
 	uint64_t wait;   /* -log2 of a random number, LOG_BITS of fraction */
 	uint64_t weight; /* the draw is wait / weight */
@@ -45,7 +47,7 @@ static uint64_t minus_log2(uint64_t value)
 	x = value << (63 - whole); /* 1.x, 63 bits of fraction */
 	log = whole;
 	for (int i = 0; i < LOG_BITS; i++) {
-		unsigned __int128 square = (unsigned __int128)x * x; /* 126 bits of fraction */
+		wide square = (wide)x * x; /* 126 bits of fraction */
 		bool above = (square >> 127) != 0;
 
 		x = (uint64_t)(square >> (above ? 64 : 63));
@@ -100,8 +102,8 @@ static uint64_t domain_chance(uint64_t seed, const char *name)
 /* a before b: -1; else 1. 0 only for a draw and itself. */
 static int compare_draws(const struct draw *a, const struct draw *b)
 {
-	unsigned __int128 left = (unsigned __int128)a->wait * b->weight;
-	unsigned __int128 right = (unsigned __int128)b->wait * a->weight;
+	wide left = (wide)a->wait * b->weight;
+	wide right = (wide)b->wait * a->weight;
 
 	if (left != right)
 		return left < right ? -1 : 1;

@@ -271,6 +271,11 @@ uint64_t member_deadline_ns(const struct member *m)
 	return m->deadline_ns;
 }
 
+bool member_inline(const struct member *m)
+{
+	return m->threads == 0;
+}
+
 void member_counts(const struct member *m, struct member_counts *ret)
 {
 	struct member *self = m->self;

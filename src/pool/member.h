@@ -71,6 +71,9 @@ void member_overdue(struct member *m, enum call_kind kind);
 
 uint64_t member_deadline_ns(const struct member *m);
 
+/* member_inline(m): whether each call has ended when it has been made. */
+bool member_inline(const struct member *m);
+
 void member_ref(struct member *m);
 void member_unref(struct member *m);
 

@@ -32,7 +32,8 @@ int packbuf_new_raw(unsigned k, unsigned m, uint32_t share_size, struct pack_buf
 	b->k = k;
 	b->m = m;
 	b->room = b->share_size = share_size;
-	b->memory = mem_aligned(SHARE_ALIGN, m * (share_size + share_head_size(m, share_size)));
+	b->memory =
+		mem_aligned(SHARE_ALIGN, m * ((size_t)share_size + share_head_size(m, share_size)));
 	if (!b->memory) {
 		mem_free(b);
 		return err_nomem(err);
@@ -44,7 +45,7 @@ int packbuf_new_raw(unsigned k, unsigned m, uint32_t share_size, struct pack_buf
 int pack_buffer_new(unsigned k, unsigned m, uint32_t share_size, struct pack_buffer **ret,
 	struct sherd_error *err)
 {
-	struct pack_buffer *b;
+	struct pack_buffer *b = NULL;
 	int r = packbuf_new_raw(k, m, share_size, &b, err);
 
 	if (r)
