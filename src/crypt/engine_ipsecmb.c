@@ -3,8 +3,8 @@
  * engine_ipsecmb.c - Intel's IPsec-MB: HMAC-SHA-256 of 16 messages in the lanes of AVX-512
  * registers (8 with AVX2), and AES-256-GCM with the wide AES instructions.
  *
- * One lane is slow (0.28 GB/s on a 2.6 GHz Sapphire Rapids, where OpenSSL with the SHA instructions
- * makes 1.9 and 16 lanes 4.4), so a batch goes into lanes only as far as they are busy; the rest is
+ * One lane is slow (0.28 GB/s on a Xeon with AVX-512, where OpenSSL with the SHA instructions makes
+ * 1.9 and 16 lanes 4.4), so a batch goes into lanes only as far as they are busy; the rest is
  * hashed one by one.
  *
  * A manager of the library serves one thread at a time, takes 60 KiB and a tenth of a millisecond

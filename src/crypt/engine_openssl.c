@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * engine_openssl.c - one message after the other. The states of the two tree keys are made once;
- * the cipher is fetched once, since fetching takes as long as sealing some KiB.
+ * the cipher is fetched once, and not looked up by name at each call.
  */
 #include <crypt/engine.h>
 
+#define OPENSSL_SUPPRESS_DEPRECATED /* see hmac.c */
 #include <openssl/evp.h>
 #include <pthread.h>
 
@@ -69,17 +70,21 @@ static int run(EVP_CIPHER_CTX *ctx, const struct gcm_message *m, int sealing)
 	       update(ctx, NULL, m->aad, m->aad_size) && update(ctx, m->to, m->from, m->size);
 }
 
+/* All that run() does with a right call and can fail is to get memory. */
 static int gcm_seal(const struct gcm_message *m, uint8_t ret_tag[16], struct sherd_error *err)
 {
 	EVP_CIPHER_CTX *ctx = EVP_CIPHER_CTX_new();
 	uint8_t none[16];
-	int put, good;
+	int put, ran, good;
 
 	if (!ctx)
 		return err_nomem(err);
-	good = run(ctx, m, 1) && EVP_CipherFinal_ex(ctx, none, &put) &&
+	ran = run(ctx, m, 1);
+	good = ran && EVP_CipherFinal_ex(ctx, none, &put) &&
 	       EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_AEAD_GET_TAG, 16, ret_tag) > 0;
 	EVP_CIPHER_CTX_free(ctx); /* wipes the key */
+	if (!ran)
+		return err_nomem(err);
 	return good ? 0 : err_set(err, SHERD_INVALID, "the crypto library refuses to seal");
 }
 
@@ -96,7 +101,6 @@ static int gcm_open(const struct gcm_message *m, const uint8_t tag[16], struct s
 	ran = run(ctx, m, 0) && EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_AEAD_SET_TAG, 16, expected) > 0;
 	good = ran && EVP_CipherFinal_ex(ctx, none, &put) > 0; /* compares in constant time */
 	EVP_CIPHER_CTX_free(ctx);
-	/* All that run() does with a right call and can fail is to get memory. */
 	if (!ran)
 		return err_nomem(err);
 	return good ? 0 : err_set(err, SHERD_CORRUPT, "not sealed with this key");

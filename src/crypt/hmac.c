@@ -3,7 +3,7 @@
  * hmac.c - OpenSSL's plain SHA256_*() functions, which its version 3 would rather see replaced by
  * EVP. They have what a function needs that must not fail: their state is a plain struct, so
  * nothing is allocated, nothing is looked up by name, and a key's state is copied by assignment.
- * EVP costs 0.3 us a hash more, a quarter of what hashing 2 KiB takes.
+ * (They are faster, too: 64 bytes take 0.08 us, and 0.11 us with a copied EVP context.)
  */
 #include "hmac.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* sign.c - libsodium wants the seed and the public key side by side; made anew each time, which
- * doubles the cost of a signature (25 us more) and leaves nothing secret to keep. */
+ * doubles the cost of a signature (to 30 us) and leaves nothing secret to keep. */
 #include <crypt/sign.h>
 
 #include <assert.h>
