@@ -208,8 +208,8 @@ static void test_place_leaves(void **state)
 static void test_refusals(void **state)
 {
 	CLEANUP(poolfix_free_at)
-	struct poolfix *f = poolfix_new(&(struct poolfix_options){.places = 4});
-	struct pool_ref ref = poolfix_put(f, 2, 3, SMALL, NULL), now;
+	struct poolfix *f = poolfix_new(&(struct poolfix_options){.places = 5});
+	struct pool_ref ref = poolfix_put(f, 2, 4, SMALL, NULL), now;
 	struct pack_health health;
 	struct sherd_error err;
 	unsigned written;
@@ -223,7 +223,7 @@ static void test_refusals(void **state)
 	assert_int_not_equal(now.places[0], ref.places[0]);
 	poolfix_drop(f, &now, 0);
 	health = look(f, &now);
-	for (unsigned i = 1; i <= 4; i++)
+	for (unsigned i = 1; i <= 5; i++)
 		poolfix_break(f, i, WRAP_FAULT_NOSPACE, 0);
 	assert_int_equal(
 		packs_repair(&f->packs, &now, &health, &ref, &written, &err), SHERD_NOSPACE);
