@@ -121,6 +121,12 @@ static void veil(struct simenv *e, struct stat *s)
 {
 	s->st_ino = inode_number(e->world, s->st_dev, s->st_ino);
 	s->st_dev = 1;
+	if (S_ISDIR(s->st_mode)) {
+		/* Folders above the simulated ones belong to a machine that lives. */
+		s->st_mtim = (struct timespec){.tv_sec = 1000000000};
+		s->st_nlink = 2;
+		s->st_size = 4096;
+	}
 	s->st_ctim = s->st_mtim;
 	s->st_atim = s->st_mtim;
 }
@@ -199,6 +205,11 @@ static int sim_statx(void *context, int directory, const char *path, int flags, 
 		(dev_t)ret_stat->stx_dev_major << 32 | ret_stat->stx_dev_minor, ret_stat->stx_ino);
 	ret_stat->stx_dev_major = 0;
 	ret_stat->stx_dev_minor = 1;
+	if (S_ISDIR(ret_stat->stx_mode)) {
+		ret_stat->stx_mtime = (struct statx_timestamp){.tv_sec = 1000000000};
+		ret_stat->stx_nlink = 2;
+		ret_stat->stx_size = 4096;
+	}
 	ret_stat->stx_ctime = ret_stat->stx_mtime;
 	ret_stat->stx_atime = ret_stat->stx_mtime;
 	ret_stat->stx_btime = ret_stat->stx_mtime;
@@ -257,8 +268,8 @@ static int sim_mkdirat(void *context, int directory, const char *path, mode_t mo
 	return dead(context) ? -1 : real()->mkdirat(NULL, directory, path, mode);
 }
 
-static int sim_utimensat(void *context, int directory, const char *path,
-	const struct timespec times[2], int flags)
+static int sim_utimensat(
+	void *context, int directory, const char *path, const struct timespec times[2], int flags)
 {
 	return dead(context) ? -1 : real()->utimensat(NULL, directory, path, times, flags);
 }

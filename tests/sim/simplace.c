@@ -306,3 +306,65 @@ unsigned simplaces_rot(struct simplaces *p, size_t index, unsigned count)
 	free(names.sizes);
 	return done;
 }
+
+struct copier {
+	struct simplace_copy *copy;
+	size_t room;
+};
+
+static bool copy_one(void *context, const char *name, const uint8_t *bytes, uint64_t size)
+{
+	struct copier *c = context;
+	struct simplace_copy *copy = c->copy;
+
+	if (copy->count == c->room) {
+		c->room = c->room ? c->room * 2 : 64;
+		copy->names = reallocarray(copy->names, c->room, sizeof(*copy->names));
+		copy->bytes = reallocarray(copy->bytes, c->room, sizeof(*copy->bytes));
+		copy->sizes = reallocarray(copy->sizes, c->room, sizeof(*copy->sizes));
+		if (!copy->names || !copy->bytes || !copy->sizes)
+			abort();
+	}
+	snprintf(copy->names[copy->count], sizeof(*copy->names), "%s", name);
+	copy->bytes[copy->count] = malloc(size ? size : 1);
+	if (!copy->bytes[copy->count])
+		abort();
+	if (size)
+		memcpy(copy->bytes[copy->count], bytes, size);
+	copy->sizes[copy->count++] = size;
+	return true;
+}
+
+void simplaces_copy(struct simplaces *p, size_t index, struct simplace_copy *ret)
+{
+	struct copier c = {.copy = ret};
+
+	*ret = (struct simplace_copy){0};
+	place_mem_each(p->stores[index].store, copy_one, &c);
+}
+
+void simplaces_revert(struct simplaces *p, size_t index, const struct simplace_copy *copy)
+{
+	struct place *place;
+
+	simplaces_wipe(p, index);
+	if (place_mem_new(p->stores[index].store, &place, NULL))
+		abort();
+	for (size_t i = 0; i < copy->count; i++) {
+		struct iovec part = {copy->bytes[i], copy->sizes[i]};
+
+		if (place_put(place, copy->names[i], &part, 1, NULL))
+			abort();
+	}
+	place_free(place);
+}
+
+void simplace_copy_release(struct simplace_copy *copy)
+{
+	for (size_t i = 0; i < copy->count; i++)
+		free(copy->bytes[i]);
+	free(copy->names);
+	free(copy->bytes);
+	free(copy->sizes);
+	*copy = (struct simplace_copy){0};
+}
