@@ -251,7 +251,9 @@ static void note_failure(struct columns *c, unsigned share)
 	source->unsure = source->unsure || !probe_bad(p->code);
 	if (recorded || p->code == SHERD_CORRUPT)
 		tell(c, share, p);
-	if (recorded || p->code != SHERD_NOTFOUND) {
+	/* What the recorded place said is the story, unless another has it wrong. */
+	if (recorded || p->code == SHERD_CORRUPT ||
+		(!source->said_by && p->code != SHERD_NOTFOUND)) {
 		source->code = p->code;
 		source->said_by = p->member;
 		memcpy(source->why, p->why, sizeof(source->why));

@@ -8,7 +8,9 @@
  *              are given away; a domain is full with ceil(m / P) shares for each of its places.
  *              Within a domain the places are served in the same way.
  *   Which      Every pair of a share and a place draws as well; the best pair is joined first. So
- *              numbers are spread evenly, and when one place leaves, few others change.
+ *              numbers are spread evenly, and when one place comes or leaves, few others change:
+ *              about twice as many as must (some places pass a number on). Repair does not
+ *              follow them; it leaves good shares where they are.
  *
  * The draw for weight w is exponential with mean 1/w: the first of them all belongs to each with
  * the probability of its weight. It is computed in integers (a logarithm by repeated squaring), so
