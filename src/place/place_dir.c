@@ -261,7 +261,7 @@ static bool is_aligned(const struct reading *r)
 	       r->size % DIR_ALIGNED == 0 && r->at % DIR_ALIGNED == 0;
 }
 
-/* Whole blocks until all is there, or until something is odd: the rest is then read plainly. */
+/* Whole blocks until all is there, or until something is odd. */
 static int read_direct(struct reading *r)
 {
 	const struct sherd_env *env = r->d->env;
@@ -275,7 +275,7 @@ static int read_direct(struct reading *r)
 		if (got < 0 && errno == EINTR)
 			continue;
 		if (got < 0)
-			return errno == EINVAL || errno == EOPNOTSUPP ? 0 : errno;
+			return errno;
 		if (got == 0)
 			break;
 		r->got += (size_t)got;
@@ -294,52 +294,63 @@ static int read_plainly(struct reading *r)
 	return 0;
 }
 
-/* Open, with O_DIRECT where that pays and works, and see what it is. */
-static int open_object(struct reading *r, bool *ret_direct, struct stat *ret_st)
+/* Open, see what it is and how much of it is wanted, and read that. */
+static int read_object(struct reading *r, bool direct, struct stat *ret_st)
 {
-	int failed = EINVAL;
+	int failed = open_file(r, direct ? O_DIRECT : 0);
 
-	*ret_direct = is_aligned(r);
-	if (*ret_direct)
-		failed = open_file(r, O_DIRECT);
-	if (failed == EINVAL || failed == EOPNOTSUPP) {
-		*ret_direct = false;
-		failed = open_file(r, 0);
-	}
 	if (failed)
 		return failed;
-	return r->d->env->files->fstat(r->d->env->context, r->fd, ret_st) == 0 ? 0 : errno;
+	if (r->d->env->files->fstat(r->d->env->context, r->fd, ret_st) != 0)
+		return errno;
+	r->got = r->expected = 0;
+	if (!S_ISREG(ret_st->st_mode) || r->at >= (uint64_t)ret_st->st_size)
+		return 0;
+	r->expected = (size_t)INT_MIN_OF((uint64_t)ret_st->st_size - r->at, (uint64_t)r->size);
+	return direct ? read_direct(r) : read_plainly(r);
 }
 
-static int read_object(struct reading *r, bool direct)
+/* What was begun directly and does not go on so is begun anew: by now another object may have that
+ * name, and half of each would be neither. */
+static int read_any_way(struct reading *r, struct stat *ret_st)
 {
-	int failed = direct ? read_direct(r) : 0;
+	int failed;
 
-	if (failed || r->got >= r->expected)
-		return failed;
-	if (direct) {
+	if (is_aligned(r)) {
+		failed = read_object(r, true, ret_st);
+		if (!failed && r->got >= r->expected)
+			return 0;
+		if (failed && failed != EINVAL && failed != EOPNOTSUPP)
+			return failed;
 		env_close(r->d->env, r->fd);
-		failed = open_file(r, 0);
 	}
-	return failed ? failed : read_plainly(r);
+	return read_object(r, false, ret_st);
+}
+
+/* A socket cannot be opened; nor can anything on a device that went away, which is no damage. */
+static bool is_regular(struct reading *r)
+{
+	struct stat st;
+
+	return r->d->env->files->fstatat(
+		       r->d->env->context, r->folder, r->last, &st, AT_SYMLINK_NOFOLLOW) != 0 ||
+	       S_ISREG(st.st_mode);
 }
 
 static int get_steps(struct reading *r, const char *name, struct sherd_error *err)
 {
-	struct stat st;
-	bool direct;
-	int failed = open_object(r, &direct, &st);
+	struct stat st = {0};
+	int failed = read_any_way(r, &st);
 
-	if (failed == ELOOP || failed == ENXIO || (!failed && !S_ISREG(st.st_mode))) {
-		if (!failed && S_ISDIR(st.st_mode))
-			return err_set(err, SHERD_NOTFOUND, "there is no '%s', but a folder", name);
+	if (failed == ELOOP || (failed == ENXIO && !is_regular(r)))
 		return err_set(err, SHERD_CORRUPT, "'%s' is no regular file", name);
-	}
-	if (!failed && r->at < (uint64_t)st.st_size) {
-		r->expected = (size_t)INT_MIN_OF((uint64_t)st.st_size - r->at, (uint64_t)r->size);
-		failed = read_object(r, direct);
-	}
-	return failed ? dir_failed(r->d, failed, SHERD_NOTFOUND, err, "read", name) : 0;
+	if (failed)
+		return dir_failed(r->d, failed, SHERD_NOTFOUND, err, "read", name);
+	if (S_ISDIR(st.st_mode))
+		return err_set(err, SHERD_NOTFOUND, "there is no '%s', but a folder", name);
+	if (!S_ISREG(st.st_mode))
+		return err_set(err, SHERD_CORRUPT, "'%s' is no regular file", name);
+	return 0;
 }
 
 static int dir_get(struct place *p, const char *name, uint64_t at, size_t size, void *buffer,

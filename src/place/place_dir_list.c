@@ -302,8 +302,8 @@ static int list_from(struct listing *l, const char *prefix)
 
 	memcpy(l->path, prefix, strlen(prefix) + 1);
 	failed = dir_open_folder(l->d, prefix, strlen(prefix), false, &fd);
-	/* What is not there holds nothing; that it is not offline is asked for at the end. */
-	if (is_gone(failed) || failed == ENAMETOOLONG)
+	/* What is not there holds nothing; whether all is offline is asked at the end. */
+	if (prefix[0] && (is_gone(failed) || failed == ENAMETOOLONG))
 		return 0;
 	if (failed)
 		return dir_failed(l->d, failed, SHERD_IO, l->err, "open the folder", prefix);

@@ -35,7 +35,8 @@
 #define BATCH_SIZE ((size_t)16 << 20) /* bytes given to the system at once */
 #define TRIES_MAX 20                  /* hidden names tried */
 #define RANDOM_SIZE 8
-#define SWEEP_AGE ((int64_t)24 * 3600)    /* seconds */
+#define NO_WAY (-1)                    /* no errno: nothing here puts without perhaps replacing */
+#define SWEEP_AGE ((int64_t)24 * 3600) /* seconds */
 #define SWEEP_QUEUE_MAX ((size_t)1 << 20) /* bytes of names of folders yet to be looked into */
 
 /* A put that is under way. */
@@ -200,8 +201,12 @@ static int publish_hidden(struct draft *f)
 	}
 	if (errno != EINVAL && errno != ENOSYS && errno != EOPNOTSUPP)
 		return errno;
-	if (env->files->linkat(env->context, f->folder, f->hidden, f->folder, f->last, 0) != 0)
-		return errno;
+	if (env->files->linkat(env->context, f->folder, f->hidden, f->folder, f->last, 0) != 0) {
+		bool cannot =
+			errno == EPERM || errno == EOPNOTSUPP || errno == ENOSYS || errno == EINVAL;
+
+		return cannot ? NO_WAY : errno;
+	}
 	unlink_hidden(f);
 	return 0;
 }
@@ -272,6 +277,11 @@ static int put_steps(struct draft *f, struct sherd_error *err)
 		return taken(f, err);
 	if (!failed)
 		failed = dir_sync_folder(f->d, f->folder, f->name);
+	if (failed == NO_WAY)
+		return err_set(err, SHERD_UNSUPPORTED,
+			"cannot put '%s': this file system can neither link nor rename without "
+			"replacing",
+			f->name);
 	return failed ? dir_failed(f->d, failed, SHERD_IO, err, "put", f->name) : 0;
 }
 
