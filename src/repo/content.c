@@ -23,8 +23,8 @@
 #define HOLE (UINT64_C(1) << 63)
 #define LENGTH_MAX (HOLE - 1)
 
-static_assert(CONTENT_HEAD_SIZE + TREE_RUNS_MAX * CONTENT_RUN_SIZE <= BLOB_SIZE_MAX,
-	"a list is a blob");
+static_assert(
+	CONTENT_HEAD_SIZE + TREE_RUNS_MAX * CONTENT_RUN_SIZE <= BLOB_SIZE_MAX, "a list is a blob");
 
 /* --- encoding --- */
 

@@ -11,9 +11,9 @@
 #include <crypt/hash.h>
 
 #define CONTENT_HEAD_SIZE 8
-#define CONTENT_RUN_SIZE 40                                   /* with an id */
+#define CONTENT_RUN_SIZE 40                                     /* with an id */
 #define CONTENT_ONE_SIZE (CONTENT_HEAD_SIZE + CONTENT_RUN_SIZE) /* of one run */
-#define CONTENT_ONE_ID (CONTENT_HEAD_SIZE + 8) /* where the id stands in that */
+#define CONTENT_ONE_ID (CONTENT_HEAD_SIZE + 8)                  /* where the id stands in that */
 
 /* content_right(data, size, file, length): well formed; and with ${file} its runs add up to
  * ${length}. Without: no holes, as the parts of a folder have none. */

@@ -17,12 +17,12 @@
 
 #define TREE_NAME_MAX 255
 #define TREE_TARGET_MAX 4095
-#define TREE_OWNER_MAX 1024 /* bytes of the name of an owner or group */
-#define TREE_ENTRY_MAX (3u << 20) /* bytes of one entry behind its size field */
-#define TREE_XATTRS_MAX (1u << 20) /* bytes of all attributes of one entry */
-#define TREE_PART_AIM (1u << 20)   /* a part is closed at this size at the latest */
-#define TREE_DEPTH_MAX 3           /* of a content */
-#define TREE_RUNS_MAX 8192         /* of one content */
+#define TREE_OWNER_MAX 1024                /* bytes of the name of an owner or group */
+#define TREE_ENTRY_MAX ((3u << 20) - 4096) /* bytes of one entry behind its size field */
+#define TREE_XATTRS_MAX (1u << 20)         /* bytes of all attributes of one entry */
+#define TREE_PART_AIM (1u << 20)           /* a part is closed at this size at the latest */
+#define TREE_DEPTH_MAX 3                   /* of a content */
+#define TREE_RUNS_MAX 8192                 /* of one content */
 
 enum tree_type {
 	TREE_FILE = 1,
@@ -121,7 +121,7 @@ struct content_reader {
 		struct cursor cursor;
 		uint32_t left;
 	} levels[TREE_DEPTH_MAX + 1]; /* by depth */
-	int level, top; /* depths: where reading is, and of the content itself */
+	int level, top;               /* depths: where reading is, and of the content itself */
 };
 /* content_reader_open(r, store, data, size, err): ${data} must live as long. Errors: CORRUPT. */
 int content_reader_open(struct content_reader *r, struct store *store, const uint8_t *data,

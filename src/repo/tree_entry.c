@@ -18,8 +18,8 @@
 
 #define NS_MAX 999999999u
 #define MODE_MAX 07777
-#define FIXED_SIZE 60  /* of an entry, with its size field, before its name */
-#define FIELD_HEAD 6   /* tag and length */
+#define FIXED_SIZE 60 /* of an entry, with its size field, before its name */
+#define FIELD_HEAD 6  /* tag and length */
 #define XATTR_NAME_MAX 255
 
 enum tag {
@@ -151,8 +151,8 @@ static const char *field_fault(const struct tree_entry *e)
 		return "bad extended attributes";
 	if (e->has_link && e->links < 2)
 		return "a hard link of one name";
-	if (e->content && !content_right(e->content, e->content_size, e->type == TREE_FILE,
-				  e->length))
+	if (e->content &&
+		!content_right(e->content, e->content_size, e->type == TREE_FILE, e->length))
 		return "bad content";
 	return NULL;
 }
@@ -173,8 +173,8 @@ static const char *entry_fault(const struct tree_entry *e)
 
 /* --- writing --- */
 
-static void write_field(struct bytes *out, uint16_t *count, enum tag tag, const void *data,
-	size_t size)
+static void write_field(
+	struct bytes *out, uint16_t *count, enum tag tag, const void *data, size_t size)
 {
 	assert(size <= TREE_ENTRY_MAX);
 	if (!data)
@@ -262,7 +262,8 @@ void tree_entry_write(const struct tree_entry *e, struct bytes *out)
 	}
 	if (out->failed)
 		return;
-	static_assert(FIXED_SIZE == 4 + 4 + 12 + 24 + 16, "sum of the fields above, docs/format.md");
+	static_assert(
+		FIXED_SIZE == 4 + 4 + 12 + 24 + 16, "sum of the fields above, docs/format.md");
 	assert(count_at + 2 == start + FIXED_SIZE + 4 && out->size - start <= UINT32_MAX);
 	bytes_set_u32(out, start, (uint32_t)(out->size - start - 4));
 	out->data[count_at] = (uint8_t)count;

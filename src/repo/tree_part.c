@@ -37,8 +37,7 @@ int tree_part_next(struct tree_part *p, struct tree_entry *ret, struct sherd_err
 	r = tree_entry_read(&p->cursor, &e, err);
 	if (r)
 		return r;
-	if (p->last_name &&
-		tree_name_compare(p->last_name, p->last_size, e.name, e.name_size) >= 0)
+	if (p->last_name && tree_name_compare(p->last_name, p->last_size, e.name, e.name_size) >= 0)
 		return err_set(err, SHERD_CORRUPT, "part of a folder: names do not ascend");
 	p->last_name = e.name;
 	p->last_size = e.name_size;
