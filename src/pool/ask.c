@@ -319,7 +319,7 @@ static int take_file(struct ask_want *want, const struct call_end *end, struct s
 	CLEANUP(record_file_unref_at) struct record_file *file = NULL;
 	uint8_t hash[RECORD_HASH_SIZE];
 
-	if (end->got != want->size)
+	if (end->got > want->size)
 		return 0;
 	file = record_file_new(end->data, end->got);
 	if (!file)

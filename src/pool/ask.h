@@ -67,7 +67,7 @@ int ask_list(const struct ask *ask, uint64_t mask, const char *prefix, const str
 /* Something to fetch. */
 struct ask_want {
 	const char *name;
-	size_t size;     /* as listed; exactly so many bytes are believed */
+	size_t size;     /* it is not larger: the greatest size that a place listed */
 	uint64_t from;   /* places that may have it; those that did not are taken out */
 	uint64_t wrong;  /* result: places that gave other bytes than the name says */
 	struct record_file *file; /* result, owned by the receiver; NULL: nowhere */
