@@ -98,6 +98,10 @@ static enum wrap_fault decide(void *context, enum wrap_call call, const char *na
 	unsigned calls = atomic_load(&h->f->calls[h->store]);
 
 	(void)name;
+	if (h->f->hook_at && number == h->f->hook_at) {
+		h->f->hook_at = 0;
+		h->f->hook(h->f->hook_context);
+	}
 	if (from && number >= from)
 		return WRAP_FAULT_OFFLINE;
 	if (calls && !(calls >> call & 1))

@@ -27,6 +27,9 @@ struct ctlfix {
 	atomic_uint calls[CTLFIX_STORES]; /* bits of enum wrap_call; 0: all */
 	atomic_ulong made;                /* calls at all places */
 	atomic_ulong offline_from;        /* number of the call from which on all fail; 0: none */
+	unsigned long hook_at;            /* before the call of that number hook() is run, once */
+	void (*hook)(void *context);
+	void *hook_context;
 	bool freeze;                      /* randomness stands still */
 	const char *kit;                  /* given when it is asked for; NULL: not offered */
 	const char *passphrase;           /* likewise */
