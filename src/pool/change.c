@@ -62,9 +62,10 @@ static int finish_current(struct sherd_pool *pool, const uint8_t *lost, struct s
 
 	for (size_t i = 0; i < pool->store.count; i++) {
 		struct entry *e = pool->store.entries[i];
-		bool wanted = (e->name.kind == RECORD_POOL && e->name.seq == pool->rec_seq) ||
-			      (e->name.kind == RECORD_DEVICE &&
-				      memcmp(e->name.subject, pool->device.device, RECORD_ID_SIZE) == 0);
+		bool wanted =
+			(e->name.kind == RECORD_POOL && e->name.seq == pool->rec_seq) ||
+			(e->name.kind == RECORD_DEVICE &&
+				memcmp(e->name.subject, pool->device.device, RECORD_ID_SIZE) == 0);
 		int r;
 
 		if (!wanted || e->state != ENTRY_VALID || ask_met(&need, e->shown))
@@ -76,8 +77,8 @@ static int finish_current(struct sherd_pool *pool, const uint8_t *lost, struct s
 	return 0;
 }
 
-static int make_record(struct sherd_pool *pool, struct poolrec *rec, struct entry **ret,
-	struct sherd_error *err)
+static int make_record(
+	struct sherd_pool *pool, struct poolrec *rec, struct entry **ret, struct sherd_error *err)
 {
 	static const uint8_t zeros[RECORD_ID_SIZE];
 	CLEANUP(wire_wipe) struct bytes body = BYTES_INIT;

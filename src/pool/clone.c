@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * clone.c - a new device joins: identity files tell which pool it is, slots at any place give the
- * keys, the keys open the records, these tell of all the other places, and the administrator's seed,
- * which is wiped at once, signs the new device's record.
+ * keys, the keys open the records, these tell of all the other places, and the administrator's
+ * seed, which is wiped at once, signs the new device's record.
  */
 #include "inner.h"
 
@@ -20,14 +20,14 @@
 struct arrival {
 	struct sherd_pool *pool;
 	const struct sherd_clone_options *options;
-	unsigned found;   /* places of a pool */
-	int code;         /* of the last that was none, and why */
+	unsigned found; /* places of a pool */
+	int code;       /* of the last that was none, and why */
 	struct sherd_error why;
 };
 
 /* The identity of the place at one URL. */
-static int look_at(struct sherd_pool *pool, struct place *place, struct identity *ret, const char *url,
-	struct sherd_error *err)
+static int look_at(struct sherd_pool *pool, struct place *place, struct identity *ret,
+	const char *url, struct sherd_error *err)
 {
 	CLEANUP(mem_free_at) uint8_t *data = NULL;
 	size_t size = 0;
@@ -106,8 +106,8 @@ static int arrive(struct arrival *a, struct sherd_error *err)
 	int r = 0;
 
 	if (!o->place_count || o->place_count > POOL_PLACES_MAX)
-		return err_set(err, SHERD_INVALID, "one to %d places are to be named",
-			POOL_PLACES_MAX);
+		return err_set(
+			err, SHERD_INVALID, "one to %d places are to be named", POOL_PLACES_MAX);
 	if (o->pool.id)
 		memcpy(a->pool->id, o->pool.id, POOL_ID_SIZE);
 	for (size_t i = 0; !r && i < o->place_count; i++)
@@ -132,6 +132,14 @@ static uint64_t every_seat(const struct sherd_pool *pool)
 	return pool->seat_count < 64 ? BIT(pool->seat_count) - 1 : UINT64_MAX;
 }
 
+static int no_answer(const struct sherd_pool *pool, struct sherd_error *err)
+{
+	const struct seat *seat = pool->seats[0];
+
+	return err_set(err, seat->code == SHERD_NOMEM ? SHERD_NOMEM : SHERD_OFFLINE,
+		"a place does not give what it has: %s", seat->why);
+}
+
 /* Keys, then all records. */
 static int read_pool(struct sherd_pool *pool, const struct sherd_clone_options *o,
 	struct keyslot_keys *keys, struct sherd_error *err)
@@ -140,14 +148,19 @@ static int read_pool(struct sherd_pool *pool, const struct sherd_clone_options *
 	int r = pool_listen_to(pool, every_seat(pool), &answered, err);
 
 	if (!r && !answered)
-		r = err_set(err, SHERD_OFFLINE, "%s", pool->seats[0]->why);
+		r = no_answer(pool, err);
 	if (!r)
 		r = pool_unlock(pool, o->pool.secrets, keys, err);
 	if (!r)
 		r = pool_listen_to(pool, every_seat(pool), &answered, err);
+	if (!r && !answered)
+		r = no_answer(pool, err);
 	if (!r && !pool->rec_seq)
 		r = err_set(err, SHERD_CORRUPT,
 			"the places that were named show no record of the pool that can be believed");
+	if (!r && !pool->rec.place_count)
+		r = err_set(err, SHERD_NOPOOL,
+			"what was named was made for a pool, and is not among its places yet");
 	if (!r && keys->has_seed && memcmp(keys->admin, pool->admin, SIGN_PUBLIC_SIZE) != 0)
 		r = err_set(err, SHERD_CORRUPT, "the key slot is not of this pool's administrator");
 	return r ? r : pool_refresh(pool, err);
@@ -185,7 +198,8 @@ static int announce(struct sherd_pool *pool, struct sherd_error *err)
 	return r;
 }
 
-static int clone(struct sherd_pool *pool, const struct sherd_clone_options *o, struct sherd_error *err)
+static int clone(
+	struct sherd_pool *pool, const struct sherd_clone_options *o, struct sherd_error *err)
 {
 	CLEANUP(keyslot_keys_wipe_at) struct keyslot_keys keys = {0};
 	struct arrival a = {.pool = pool, .options = o};

@@ -137,8 +137,7 @@ static bool renews_itself(const struct sherd_pool *pool, size_t at)
 			break;
 		}
 	}
-	return given &&
-	       memcmp(given->device.sign_key, e->device.sign_key, SIGN_PUBLIC_SIZE) == 0 &&
+	return given && memcmp(given->device.sign_key, e->device.sign_key, SIGN_PUBLIC_SIZE) == 0 &&
 	       memcmp(given->device.box_key, e->device.box_key, BOX_PUBLIC_SIZE) == 0 &&
 	       !(e->device.rights & ~given->device.rights) &&
 	       record_signed_by(&e->record, given->device.sign_key);
@@ -189,8 +188,8 @@ static bool head_counts(const struct sherd_pool *pool, const struct entry *e)
 	       record_signed_by(&e->record, owner->device.sign_key);
 }
 
-/* Signed by who may change the pool now; or known to have counted: seen before, or the forerunner of
- * a record that counts. */
+/* Signed by who may change the pool now; or known to have counted: seen before, or the forerunner
+ * of a record that counts. */
 static bool pool_record_counts(const struct sherd_pool *pool, const struct entry *e)
 {
 	const struct entry *signer = pool_device_entry(pool, e->record.signer);
@@ -215,8 +214,7 @@ static bool pool_record_counts(const struct sherd_pool *pool, const struct entry
 
 static bool slot_counts(const struct sherd_pool *pool, const struct entry *e)
 {
-	const struct crypt_key *key =
-		pool->ring ? keyring_epoch(pool->ring, e->slot.epoch) : NULL;
+	const struct crypt_key *key = pool->ring ? keyring_epoch(pool->ring, e->slot.epoch) : NULL;
 	uint8_t commitment[HASH_SIZE];
 
 	if (!key)
@@ -388,7 +386,8 @@ int pool_digest(struct sherd_pool *pool, struct sherd_error *err)
 		if (r)
 			return r;
 		find_admin(pool);
-		/* From the end to the start a device's own renewals come before what allows them. */
+		/* From the end to the start a device's own renewals come before what allows them.
+		 */
 		while (admit(pool, RECORD_DEVICE))
 			;
 		while (admit(pool, RECORD_POOL))

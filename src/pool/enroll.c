@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* enroll.c - new devices, new incarnations and key slots: all of it entries that are not yet written
- * anywhere. */
+/* enroll.c - new devices, new incarnations and key slots: all of it entries that are not yet
+ * written anywhere. */
 #include "inner.h"
 
 #include <errno.h>
@@ -77,7 +77,8 @@ static int make_device_record(struct sherd_pool *pool, const struct devicerec *r
 	int r;
 
 	devicerec_write(rec, &body);
-	r = pool_seal(pool, RECORD_DEVICE, rec->device, seq, &body, signer, seed, &name, &file, err);
+	r = pool_seal(
+		pool, RECORD_DEVICE, rec->device, seq, &body, signer, seed, &name, &file, err);
 	return r ? r : pool_adopt(pool, &name, file, ret, err);
 }
 
@@ -128,8 +129,8 @@ int pool_enroll(struct sherd_pool *pool, const struct enroll *how, struct sherd_
 }
 
 /* Not from the random source alone: where that stands still, an incarnation must not come twice. */
-static int new_incarnation(struct sherd_pool *pool, uint64_t seq, uint8_t *ret,
-	struct sherd_error *err)
+static int new_incarnation(
+	struct sherd_pool *pool, uint64_t seq, uint8_t *ret, struct sherd_error *err)
 {
 	struct {
 		uint8_t random[RECORD_HASH_SIZE], device[RECORD_ID_SIZE], old[RECORD_ID_SIZE];
@@ -150,8 +151,9 @@ static int new_incarnation(struct sherd_pool *pool, uint64_t seq, uint8_t *ret,
 
 /*
  * The record first: it does no harm if the device file never follows. `seen` goes before the device
- * file: were it the other way round, a crash between them would leave the new incarnation with the old
- * one's seq, which only makes a gap; this way the old one has seq 0, and finds itself behind again.
+ * file: were it the other way round, a crash between them would leave the new incarnation with the
+ * old one's seq, which only makes a gap; this way the old one has seq 0, and finds itself behind
+ * again.
  */
 int pool_reincarnate(struct sherd_pool *pool, struct sherd_error *err)
 {
@@ -169,8 +171,8 @@ int pool_reincarnate(struct sherd_pool *pool, struct sherd_error *err)
 		return r;
 	rec = now->device;
 	memcpy(rec.incarnation, device.incarnation, RECORD_ID_SIZE);
-	r = make_device_record(pool, &rec, now->name.seq + 1, pool->device.device,
-		&pool->secrets->sign, &e, err);
+	r = make_device_record(
+		pool, &rec, now->name.seq + 1, pool->device.device, &pool->secrets->sign, &e, err);
 	if (!r)
 		r = pool_digest(pool, err);
 	if (!r)

@@ -34,10 +34,7 @@ const char *sherd_place_state_text(enum sherd_place_state state)
 
 static bool lied(const struct seat *seat)
 {
-	struct member_counts counts;
-
-	member_counts(seat->member, &counts);
-	return counts.lies > 0 || (!seat->known && seat->code == SHERD_CORRUPT);
+	return seat_lied(seat) || (!seat->known && seat->code == SHERD_CORRUPT);
 }
 
 static enum sherd_place_state set_why(

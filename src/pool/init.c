@@ -91,8 +91,7 @@ static int add_slots(struct sherd_pool *pool, const struct sherd_pool_init_optio
 		r = keyslot_passphrase_key(
 			&slot, o->passphrase, o->passphrase_size, &b->locking, err);
 	if (!r)
-		r = keyslot_make(
-			pool->env, &slot, &b->slot_secrets[0], &b->locking, &b->keys, err);
+		r = keyslot_make(pool->env, &slot, &b->slot_secrets[0], &b->locking, &b->keys, err);
 	if (!r)
 		r = pool_add_slot(pool, &slot, err);
 	if (r)
@@ -112,9 +111,15 @@ static int add_pool_record(struct sherd_pool *pool, const struct sherd_pool_init
 	CLEANUP(record_file_unref_at) struct record_file *file = NULL;
 	struct poolrec_slot slots[3] = {{.kind = KEYSLOT_PASSPHRASE, .label = empty},
 		{.kind = KEYSLOT_KIT, .label = empty}, {.kind = KEYSLOT_DEVICE, .label = empty}};
-	struct poolrec rec = {.k = (uint8_t)o->k, .m = (uint8_t)o->m, .chunk_min = CHUNK_MIN,
-		.chunk_average = CHUNK_AVERAGE, .chunk_max = CHUNK_MAX, .name = name,
-		.next_place = 1, .slots = slots, .slot_count = o->no_device_key ? 2 : 3};
+	struct poolrec rec = {.k = (uint8_t)o->k,
+		.m = (uint8_t)o->m,
+		.chunk_min = CHUNK_MIN,
+		.chunk_average = CHUNK_AVERAGE,
+		.chunk_max = CHUNK_MAX,
+		.name = name,
+		.next_place = 1,
+		.slots = slots,
+		.slot_count = o->no_device_key ? 2 : 3};
 	struct record_name record;
 	struct entry *e;
 	int r;

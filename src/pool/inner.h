@@ -5,21 +5,22 @@
  *
  * Rules (docs/format.md, 7; DESIGN in docs/architecture.md):
  *
- *  - The *live* records are all valid pool and device records, the key slots of the newest epoch, and
- *    the newest head of each incarnation. Every place of the set shall have them; the state folder
+ *  - The *live* records are all valid pool and device records, the key slots of the newest epoch,
+ * and the newest head of each incarnation. Every place of the set shall have them; the state folder
  *    does.
- *  - A record counts when its name follows from its bytes, it opens with the pool's keys, and a chain
- *    of signatures leads from the administrator, whose key the pool's id fixes, to its signer.
- *  - Records of the pool: two devices may write seq s+1 at the same time, and either may be told that
- *    its change is done before it could see the other's. So neither is dropped: valid records of the
- *    greatest seq are *siblings*, and the pool is what they say together (poolrec_merge, the one with
- *    the lower hash first: the same for everybody). Whoever writes a record reads back, after it has
- *    reached the write quorum, what the read quorum lists: when a sibling stands there, the merged
- *    record is written as s+2, and so on. Success is told when a record stands alone at the greatest
- *    seq. Of two writers, the one whose record reaches its quorum last sees the other's, because
- *    w + r > P + f; so what was told done is in every later record. What was not told done may come
- *    to count, or not.
- *  - A record at fewer than w places is unfinished. Whoever sees it brings it to w before it builds on it.
+ *  - A record counts when its name follows from its bytes, it opens with the pool's keys, and a
+ * chain of signatures leads from the administrator, whose key the pool's id fixes, to its signer.
+ *  - Records of the pool: two devices may write seq s+1 at the same time, and either may be told
+ * that its change is done before it could see the other's. So neither is dropped: valid records of
+ * the greatest seq are *siblings*, and the pool is what they say together (poolrec_merge, the one
+ * with the lower hash first: the same for everybody). Whoever writes a record reads back, after it
+ * has reached the write quorum, what the read quorum lists: when a sibling stands there, the merged
+ *    record is written as s+2, and so on. Success is told when a record stands alone at the
+ * greatest seq. Of two writers, the one whose record reaches its quorum last sees the other's,
+ * because w + r > P + f; so what was told done is in every later record. What was not told done may
+ * come to count, or not.
+ *  - A record at fewer than w places is unfinished. Whoever sees it brings it to w before it builds
+ * on it.
  *  - `seen` has what was at w. It is compared with what the places that *answer* show (all prefixes
  *    listed to the end): r of them, all below, are a rollback.
  */
@@ -47,6 +48,7 @@ struct seat {
 	bool answered;             /* at the last refresh */
 	bool fell_back;            /* it showed less than it did before */
 	bool behind;               /* it shows less than others */
+	bool liar;                 /* it gave wrong bytes, to an earlier member of this pool */
 	int code;                  /* of what failed last; 0: nothing */
 	int write_code;            /* NOSPACE or DENIED: of the last write */
 	char why[ASK_WHY_SIZE];
@@ -62,7 +64,8 @@ struct sherd_pool {
 	unsigned threads, verify;
 	bool inline_calls, read_only;
 	uint64_t timeout_ms;
-	int (*open_place)(void *context, const char *url, void **ret_place, struct sherd_error *err);
+	int (*open_place)(
+		void *context, const char *url, void **ret_place, struct sherd_error *err);
 	void *open_context;
 	struct sherd_place_url *urls; /* owned, with their texts */
 	size_t url_count;
@@ -82,18 +85,18 @@ struct sherd_pool {
 	struct poolrec rec; /* the pool record in force, siblings merged */
 	uint64_t rec_seq;   /* 0: none yet */
 	struct hash rec_hash;
-	bool unmerged;      /* rec is of several siblings and stands nowhere yet */
+	bool unmerged; /* rec is of several siblings and stands nowhere yet */
 	bool have_admin;
 	uint8_t admin[SIGN_PUBLIC_SIZE];
 	bool fresh;
-	bool own_fault;     /* the own head log is ahead, or forked: a new incarnation is due */
+	bool own_fault; /* the own head log is ahead, or forked: a new incarnation is due */
 	char own_why[160];
 
 	/* The places. */
 	struct seat *seats[POOL_PLACES_MAX]; /* owned */
 	struct member *members[POOL_PLACES_MAX];
-	size_t seat_count;   /* places of the record in force, in its order, then the guest */
-	struct seat *guest;  /* a place that is about to join, else NULL; owned by seats[] */
+	size_t seat_count;  /* places of the record in force, in its order, then the guest */
+	struct seat *guest; /* a place that is about to join, else NULL; owned by seats[] */
 
 	/* Results for callers. */
 	struct pool_shape shape;
@@ -112,14 +115,15 @@ struct sherd_pool {
 /* --- pool.c: life --- */
 
 /* pool_new(options, ret, err): with constants filled in. Errors: NOMEM, IO. */
-int pool_new(const struct sherd_pool_options *options, struct sherd_pool **ret,
-	struct sherd_error *err);
+int pool_new(
+	const struct sherd_pool_options *options, struct sherd_pool **ret, struct sherd_error *err);
 DEFINE_CLEANUP(struct sherd_pool, sherd_pool_free)
 
 /* --- seats.c --- */
 
 /* seat_new(pool, place, url, existing, ret, err): open the place at ${url} (NULL: the overriding or
- * recorded one), or take ${existing}. That it cannot be opened is the seat's state. Errors: NOMEM, IO. */
+ * recorded one), or take ${existing}. That it cannot be opened is the seat's state. Errors: NOMEM,
+ * IO. */
 int seat_new(struct sherd_pool *pool, const struct poolrec_place *place, const char *url,
 	struct place *existing, struct seat **ret, struct sherd_error *err);
 void seat_free(struct seat *seat);
@@ -135,6 +139,8 @@ void seats_use(struct sherd_pool *pool);
  * were not yet read; the bits of the seats that are what they should be. */
 uint64_t seats_all(const struct sherd_pool *pool);
 int seats_identify(struct sherd_pool *pool, uint64_t mask, struct sherd_error *err);
+/* seat_lied(seat): whether it gave wrong bytes since the pool was opened. */
+bool seat_lied(const struct seat *seat);
 uint64_t seats_known(const struct sherd_pool *pool);
 int seats_of(const struct sherd_pool *pool, const struct poolrec *rec, uint64_t *ret);
 struct ask pool_ask(const struct sherd_pool *pool);
@@ -152,8 +158,8 @@ int pool_digest(struct sherd_pool *pool, struct sherd_error *err);
 /* entry_confirmed(pool, e): whether the write quorum lists it. */
 bool entry_confirmed(const struct sherd_pool *pool, const struct entry *e);
 
-/* pool_device_entry(pool, device): its newest valid record; NULL. pool_owner(pool, incarnation): the
- * valid device record that names it; NULL. */
+/* pool_device_entry(pool, device): its newest valid record; NULL. pool_owner(pool, incarnation):
+ * the valid device record that names it; NULL. */
 struct entry *pool_device_entry(const struct sherd_pool *pool, const uint8_t *device);
 struct entry *pool_owner(const struct sherd_pool *pool, const uint8_t *incarnation);
 
@@ -166,8 +172,8 @@ bool entry_live(const struct sherd_pool *pool, const struct entry *e);
 
 /* --- rollback.c --- */
 
-/* rollback_check(pool, err): after the places were asked. May take ${fresh} back, and sets own_fault.
- * Errors: ROLLBACK. */
+/* rollback_check(pool, err): after the places were asked. May take ${fresh} back, and sets
+ * own_fault. Errors: ROLLBACK. */
 int rollback_check(struct sherd_pool *pool, struct sherd_error *err);
 /* rollback_remember(pool, err): what counts now, into `seen`. Errors: NOMEM. */
 int rollback_remember(struct sherd_pool *pool, struct sherd_error *err);
@@ -181,8 +187,8 @@ int pool_load(struct sherd_pool *pool, struct sherd_error *err);
 /* pool_listen(pool, err): ask all places, fetch what is new, digest; until nothing changes. */
 int pool_listen(struct sherd_pool *pool, struct sherd_error *err);
 /* pool_listen_to(pool, mask, ret_answered, err): once, to those seats. */
-int pool_listen_to(struct sherd_pool *pool, uint64_t mask, uint64_t *ret_answered,
-	struct sherd_error *err);
+int pool_listen_to(
+	struct sherd_pool *pool, uint64_t mask, uint64_t *ret_answered, struct sherd_error *err);
 /* pool_keep(pool, err): what was learned to the state folder. */
 int pool_keep(struct sherd_pool *pool, struct sherd_error *err);
 
@@ -193,7 +199,8 @@ int pool_gather_heads(struct sherd_pool *pool, struct sherd_error *err);
 
 /* --- spread.c --- */
 
-/* pool_spread(pool, e, err): bring a record to the write quorum. Errors: QUORUM (names the places). */
+/* pool_spread(pool, e, err): bring a record to the write quorum. Errors: QUORUM (names the places).
+ */
 int pool_spread(struct sherd_pool *pool, struct entry *e, struct sherd_error *err);
 /* pool_spread_to(pool, e, mask, needs, need_count, err): to those places. */
 int pool_spread_to(struct sherd_pool *pool, struct entry *e, uint64_t mask,
@@ -204,7 +211,8 @@ int pool_adopt(struct sherd_pool *pool, const struct record_name *name, struct r
 	struct entry **ret, struct sherd_error *err);
 int pool_save_entry(struct sherd_pool *pool, struct entry *e, struct sherd_error *err);
 
-/* pool_seal(pool, head, body, signer, seed, ret_name, ret_file, err): make a record of this pool. */
+/* pool_seal(pool, head, body, signer, seed, ret_name, ret_file, err): make a record of this pool.
+ */
 int pool_seal(struct sherd_pool *pool, enum record_kind kind, const uint8_t *subject, uint64_t seq,
 	const struct bytes *body, const uint8_t *signer, const struct crypt_key *seed,
 	struct record_name *ret_name, struct record_file **ret_file, struct sherd_error *err);
@@ -212,10 +220,10 @@ int pool_seal(struct sherd_pool *pool, enum record_kind kind, const uint8_t *sub
 /* --- change.c --- */
 
 /*
- * pool_change(pool, op, context, lost, err): write a new pool record: op(context, rec) changes a copy of
- * the one in force; it may be called again when somebody else changed the pool meanwhile, and does
- * nothing then if its change is there already (returns 1). Errors: DENIED (read-only, not fresh, no
- * right), QUORUM, NEWER, BUSY (others keep changing it), and those of op().
+ * pool_change(pool, op, context, lost, err): write a new pool record: op(context, rec) changes a
+ * copy of the one in force; it may be called again when somebody else changed the pool meanwhile,
+ * and does nothing then if its change is there already (returns 1). Errors: DENIED (read-only, not
+ * fresh, no right), QUORUM, NEWER, BUSY (others keep changing it), and those of op().
  */
 typedef int pool_op(void *context, struct poolrec *rec, struct sherd_error *err);
 int pool_change(struct sherd_pool *pool, pool_op *op, void *context, const uint8_t *lost,
@@ -231,8 +239,8 @@ struct enroll {
 };
 /* pool_random(pool, ret, size, err). Errors: IO. */
 int pool_random(const struct sherd_env *env, void *ret, size_t size, struct sherd_error *err);
-/* pool_enroll(pool, how, err): ids, keys, device record of seq 1 and key slot of a new device, as entries;
- * pool->device is filled in. Nothing is written. */
+/* pool_enroll(pool, how, err): ids, keys, device record of seq 1 and key slot of a new device, as
+ * entries; pool->device is filled in. Nothing is written. */
 int pool_enroll(struct sherd_pool *pool, const struct enroll *how, struct sherd_error *err);
 /* pool_reincarnate(pool, err): a new incarnation for this device, durable here; not yet spread. */
 int pool_reincarnate(struct sherd_pool *pool, struct sherd_error *err);
@@ -241,8 +249,9 @@ int pool_add_slot(struct sherd_pool *pool, const struct keyslot *slot, struct sh
 
 /* --- unlock.c --- */
 
-/* pool_unlock(pool, secrets, err): the keys, by passphrase or kit, from the slots in the store; those of
- * the newest epoch first. ${ret} gets what the slot gave. Errors: BADKEY, CANCELLED, CORRUPT, ... */
+/* pool_unlock(pool, secrets, err): the keys, by passphrase or kit, from the slots in the store;
+ * those of the newest epoch first. ${ret} gets what the slot gave. Errors: BADKEY, CANCELLED,
+ * CORRUPT, ... */
 int pool_unlock(struct sherd_pool *pool, const struct sherd_secrets *secrets,
 	struct keyslot_keys *ret, struct sherd_error *err);
 /* pool_unlock_device(pool, err): by the device's own slot. Errors: CORRUPT. */

@@ -7,7 +7,8 @@
 #include <base/err.h>
 
 /* The keys: by the device's slot, or asked for. */
-static int unlock(struct sherd_pool *pool, const struct sherd_secrets *secrets, struct sherd_error *err)
+static int unlock(
+	struct sherd_pool *pool, const struct sherd_secrets *secrets, struct sherd_error *err)
 {
 	CLEANUP(keyslot_keys_wipe_at) struct keyslot_keys keys = {0};
 	int r;
@@ -20,7 +21,8 @@ static int unlock(struct sherd_pool *pool, const struct sherd_secrets *secrets, 
 	return r ? r : device_file_show(&pool->device, pool->ring, pool->secrets, err);
 }
 
-static int load(struct sherd_pool *pool, const struct sherd_pool_options *o, struct sherd_error *err)
+static int load(
+	struct sherd_pool *pool, const struct sherd_pool_options *o, struct sherd_error *err)
 {
 	int r = device_file_load(&pool->state, &pool->device, err);
 
@@ -58,8 +60,8 @@ static void own_seq_from_records(struct sherd_pool *pool)
 	}
 }
 
-int sherd_pool_open(
-	const struct sherd_pool_options *options, struct sherd_pool **ret_pool, struct sherd_error *err)
+int sherd_pool_open(const struct sherd_pool_options *options, struct sherd_pool **ret_pool,
+	struct sherd_error *err)
 {
 	CLEANUP(sherd_pool_free_at) struct sherd_pool *pool = NULL;
 	int r;

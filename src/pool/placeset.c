@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * placeset.c - adding and removing places. A new place is a *guest* until the pool record that names
- * it stands at the quorum of the old and of the new set: it gets its identity file, then every live
- * record, and only then is the set changed. So after a crash anywhere the set is the old or the new
- * one, and a place that was half added is taken as it is the next time.
+ * placeset.c - adding and removing places. A new place is a *guest* until the pool record that
+ * names it stands at the quorum of the old and of the new set: it gets its identity file, then
+ * every live record, and only then is the set changed. So after a crash anywhere the set is the old
+ * or the new one, and a place that was half added is taken as it is the next time.
  */
 #include "inner.h"
 
@@ -108,8 +108,8 @@ static int check_folder(const struct sherd_pool *pool, const char *url, struct s
 		r = err_system(err, errno, "cannot list the folder '%s'", path);
 	else if (foreign[0])
 		r = err_set(err, SHERD_EXISTS,
-			"the folder '%s' is not empty: it holds '%s'; name an empty or a new one", path,
-			foreign);
+			"the folder '%s' is not empty: it holds '%s'; name an empty or a new one",
+			path, foreign);
 	env_close(env, fd);
 	return r;
 }

@@ -11,8 +11,8 @@
 
 #define TIMEOUT_MS_DEFAULT 60000
 
-static int copy_urls(struct sherd_pool *pool, const struct sherd_pool_options *options,
-	struct sherd_error *err)
+static int copy_urls(
+	struct sherd_pool *pool, const struct sherd_pool_options *options, struct sherd_error *err)
 {
 	pool->urls = mem_array(options->url_count, sizeof(*pool->urls));
 	if (!pool->urls)

@@ -4,8 +4,8 @@
  *
  * Order of a publish: what the head builds on is at the quorum (the pool record, our own device
  * record and slot, our last head) -> the new head in the state folder -> its seq in `seen` -> the
- * places. So a head of ours is never at a place before we remember it, and after a crash anywhere it
- * is finished or stays unknown to everybody.
+ * places. So a head of ours is never at a place before we remember it, and after a crash anywhere
+ * it is finished or stays unknown to everybody.
  */
 #include "inner.h"
 
@@ -203,14 +203,13 @@ static int leave_old_log(struct sherd_pool *pool, struct sherd_error *err)
 
 /* --- forerunners that nobody needs any more --- */
 
-static void remove_at_places(struct sherd_pool *pool, struct calls *calls, const char *name,
-	uint64_t where)
+static void remove_at_places(
+	struct sherd_pool *pool, struct calls *calls, const char *name, uint64_t where)
 {
 	for (size_t i = 0; i < pool->seat_count; i++) {
 		struct call_end end;
 
-		if (!(where & BIT(i)) ||
-			calls_remove(calls, pool->members[i], i, name, NULL) != 0)
+		if (!(where & BIT(i)) || calls_remove(calls, pool->members[i], i, name, NULL) != 0)
 			continue;
 		/* Best effort: a place that refuses, or is slow, keeps it. */
 		if (calls_next(calls, UINT64_C(1000000000), &end, NULL) == 0)

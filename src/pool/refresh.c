@@ -18,9 +18,9 @@
 #include <base/log.h>
 
 #define ROUNDS_MAX 32
-#define SETS_MAX 4       /* times the place set may change under our hands */
-#define WANTS_MAX 4096   /* fetched in one round */
-#define EPOCHS_BACK 4    /* of which slots are fetched while no key is known */
+#define SETS_MAX 4     /* times the place set may change under our hands */
+#define WANTS_MAX 4096 /* fetched in one round */
+#define EPOCHS_BACK 4  /* of which slots are fetched while no key is known */
 
 /* --- the state folder --- */
 
@@ -206,8 +206,7 @@ static void want(struct wanted *w, struct entry *e)
 	if (!can_fetch(e) || w->count == WANTS_MAX)
 		return;
 	e->tried = true;
-	w->wants[w->count] =
-		(struct ask_want){.name = e->text, .size = e->size, .from = e->shown};
+	w->wants[w->count] = (struct ask_want){.name = e->text, .size = e->size, .from = e->shown};
 	w->entries[w->count++] = e;
 }
 
@@ -215,8 +214,8 @@ static void want(struct wanted *w, struct entry *e)
 static void want_heads(struct sherd_pool *pool, struct wanted *w, size_t from, size_t end)
 {
 	struct entry **all = pool->store.entries;
-	const struct seen_head *seen = seen_head_find(
-		pool->seen.heads, pool->seen.head_count, all[from]->name.subject);
+	const struct seen_head *seen =
+		seen_head_find(pool->seen.heads, pool->seen.head_count, all[from]->name.subject);
 	uint64_t newest = 0;
 
 	for (size_t i = end; i-- > from;) {
@@ -228,7 +227,8 @@ static void want_heads(struct sherd_pool *pool, struct wanted *w, size_t from, s
 		bool other = seen && seen->seq == e->name.seq &&
 			     memcmp(seen->hash.bytes, e->name.hash, RECORD_HASH_SIZE) != 0;
 
-		if (!newest && (e->state == ENTRY_VALID || e->state == ENTRY_FETCHED || can_fetch(e)))
+		if (!newest &&
+			(e->state == ENTRY_VALID || e->state == ENTRY_FETCHED || can_fetch(e)))
 			newest = e->name.seq;
 		if (e->name.seq == newest || twin || other)
 			want(w, e);
@@ -254,7 +254,8 @@ static void choose_wanted(struct sherd_pool *pool, struct wanted *w)
 			if (pool->ring)
 				want_heads(pool, w, i, end);
 			i = end - 1;
-		} else if (e->name.kind != RECORD_KEYS ? pool->ring != NULL : e->name.seq >= epoch) {
+		} else if (e->name.kind != RECORD_KEYS ? pool->ring != NULL
+						       : e->name.seq >= epoch) {
 			want(w, e);
 		}
 	}
@@ -292,8 +293,8 @@ static int fetch_all(struct sherd_pool *pool, struct sherd_error *err)
 	return r;
 }
 
-int pool_listen_to(struct sherd_pool *pool, uint64_t mask, uint64_t *ret_answered,
-	struct sherd_error *err)
+int pool_listen_to(
+	struct sherd_pool *pool, uint64_t mask, uint64_t *ret_answered, struct sherd_error *err)
 {
 	int r = seats_identify(pool, mask, err);
 
@@ -301,8 +302,14 @@ int pool_listen_to(struct sherd_pool *pool, uint64_t mask, uint64_t *ret_answere
 		return r;
 	mask &= seats_known(pool);
 	r = list_all(pool, &mask, err);
+	if (!r)
+		r = fetch_all(pool, err);
+	/* Who names what nobody gives has not answered. */
+	for (size_t i = 0; i < pool->store.count; i++)
+		if (pool->store.entries[i]->tried && pool->store.entries[i]->state == ENTRY_NAMED)
+			mask &= ~pool->store.entries[i]->shown;
 	*ret_answered = mask;
-	return r ? r : fetch_all(pool, err);
+	return r;
 }
 
 int pool_listen(struct sherd_pool *pool, struct sherd_error *err)
@@ -341,8 +348,8 @@ static int finish_unfinished(struct sherd_pool *pool, struct sherd_error *err)
 		if (!entry_live(pool, e) || entry_confirmed(pool, e) ||
 			(e->name.kind == RECORD_HEAD && head_forked(pool, e->name.subject)) ||
 			(pool->own_fault && e->name.kind == RECORD_HEAD && e->own &&
-				memcmp(e->name.subject, pool->device.incarnation,
-					RECORD_ID_SIZE) == 0))
+				memcmp(e->name.subject, pool->device.incarnation, RECORD_ID_SIZE) ==
+					0))
 			continue;
 		r = pool_spread(pool, e, &why);
 		if (r == SHERD_NOMEM || r == SHERD_CANCELLED)

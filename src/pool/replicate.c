@@ -97,8 +97,7 @@ int pool_control_check(struct sherd_pool *pool,
 
 	for (size_t i = 0; !r && i < pool->store.count; i++)
 		if (entry_live(pool, pool->store.entries[i]))
-			r = check_entry(
-				pool, pool->store.entries[i], answers, told, context, err);
+			r = check_entry(pool, pool->store.entries[i], answers, told, context, err);
 	mem_free(answers);
 	return r;
 }

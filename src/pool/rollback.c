@@ -5,12 +5,12 @@
  *
  *  - `seen` has only what stood at the write quorum. So r places that answer and all show less are
  *    more than can lie: the pool was put back, or is withheld. Fewer than r prove nothing.
- *  - A vector has only what stood at the write quorum as well. So what a head had seen and r places do
- *    not show is withheld. With fewer than r it is not known: not fresh.
- *  - Two valid heads of one incarnation and seq are a fork: a device was copied. It is over when that
- *    device has taken a new incarnation.
- *  - A head of our own incarnation that we did not make: our own memory was put back, or we were copied.
- *    Then the next publish takes a new incarnation.
+ *  - A vector has only what stood at the write quorum as well. So what a head had seen and r places
+ * do not show is withheld. With fewer than r it is not known: not fresh.
+ *  - Two valid heads of one incarnation and seq are a fork: a device was copied. It is over when
+ * that device has taken a new incarnation.
+ *  - A head of our own incarnation that we did not make: our own memory was put back, or we were
+ * copied. Then the next publish takes a new incarnation.
  */
 #include "inner.h"
 
@@ -280,8 +280,8 @@ static void judge_places(struct sherd_pool *pool)
 		if (!seat->answered)
 			continue;
 		seat->behind = behind_others(pool, i);
-		seat->fell_back = seen && shows_less(pool, i, seen->pool_seq, seen->heads,
-							 seen->head_count);
+		seat->fell_back =
+			seen && shows_less(pool, i, seen->pool_seq, seen->heads, seen->head_count);
 	}
 }
 

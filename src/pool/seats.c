@@ -50,12 +50,13 @@ void seat_free(struct seat *seat)
 	mem_free(seat);
 }
 
-static int open_member(struct sherd_pool *pool, struct seat *seat, struct place *place,
-	struct sherd_error *err)
+static int open_member(
+	struct sherd_pool *pool, struct seat *seat, struct place *place, struct sherd_error *err)
 {
 	struct member_options options = {
 		.env = pool->env,
-		.threads = pool->inline_calls ? 0 : (pool->threads ? pool->threads : THREADS_DEFAULT),
+		.threads =
+			pool->inline_calls ? 0 : (pool->threads ? pool->threads : THREADS_DEFAULT),
 		.deadline_ns = pool->timeout_ms * MS,
 	};
 	struct sherd_error why = {0};
@@ -131,6 +132,23 @@ static const char *url_in_use(const struct sherd_pool *pool, const struct poolre
 	return NULL;
 }
 
+bool seat_lied(const struct seat *seat)
+{
+	struct member_counts counts;
+
+	member_counts(seat->member, &counts);
+	return seat->liar || counts.lies > 0;
+}
+
+/* What an earlier seat of that place is known for. */
+static bool had_lied(const struct sherd_pool *pool, const uint8_t *id)
+{
+	for (size_t i = 0; i < pool->seat_count; i++)
+		if (pool->seats[i] && memcmp(pool->seats[i]->id, id, RECORD_ID_SIZE) == 0)
+			return seat_lied(pool->seats[i]);
+	return false;
+}
+
 static bool seats_right(const struct sherd_pool *pool)
 {
 	if (pool->seat_count != pool->rec.place_count + (pool->guest ? 1 : 0))
@@ -175,8 +193,11 @@ int seats_follow(struct sherd_pool *pool, bool *ret_changed, struct sherd_error 
 		const struct poolrec_place *place = &pool->rec.places[i];
 
 		seats[i] = take_seat(pool, place);
-		if (!seats[i])
-			r = seat_new(pool, place, url_in_use(pool, place), NULL, &seats[i], err);
+		if (seats[i])
+			continue;
+		r = seat_new(pool, place, url_in_use(pool, place), NULL, &seats[i], err);
+		if (!r)
+			seats[i]->liar = had_lied(pool, place->id);
 	}
 	if (pool->guest && poolrec_place(&pool->rec, pool->guest->id)) {
 		/* It has joined, with another number than it had as a guest. */

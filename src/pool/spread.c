@@ -61,7 +61,8 @@ static int no_quorum(struct sherd_pool *pool, const struct entry *e, uint64_t ma
 
 		if (e->shown & BIT(i) || !(need->of & BIT(i)))
 			continue;
-		more = snprintf(text + size, sizeof(text) - size, "; place '%s': %s", seat->name, why);
+		more = snprintf(
+			text + size, sizeof(text) - size, "; place '%s': %s", seat->name, why);
 		if (more < 0 || (size_t)more >= sizeof(text) - size)
 			break;
 		size += (size_t)more;

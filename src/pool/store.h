@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * store.h - the control records a device knows of: by name, and, of those that matter, file and
- * contents. Sorted by name; so records of one subject stand together and ascend by seq. Threads: one.
+ * contents. Sorted by name; so records of one subject stand together and ascend by seq. Threads:
+ * one.
  */
 #ifndef POOL_STORE_H
 #define POOL_STORE_H

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * unlock.c - the pool's keys out of its slots. Slots of the newest epoch come first, and of these the
- * ones that most places show: a place can invent slots, and each passphrase slot that is tried costs
- * seconds, so only a few are.
+ * unlock.c - the pool's keys out of its slots. Slots of the newest epoch come first, and of these
+ * the ones that most places show: a place can invent slots, and each passphrase slot that is tried
+ * costs seconds, so only a few are.
  */
 #include "inner.h"
 
@@ -145,7 +145,8 @@ int pool_unlock_device(struct sherd_pool *pool, struct sherd_error *err)
 	struct attempt a = {.pool = pool, .kind = KEYSLOT_DEVICE, .id = pool->device.slot};
 	CLEANUP(keyslot_keys_wipe_at) struct keyslot_keys keys = {0};
 	const struct entry *e;
-	int r = err_set(err, SHERD_CORRUPT, "this device's key slot is missing in the state folder");
+	int r = err_set(
+		err, SHERD_CORRUPT, "this device's key slot is missing in the state folder");
 
 	r = device_file_show(&pool->device, NULL, pool->secrets, NULL) ? SHERD_CORRUPT : r;
 	while (r && (e = next_slot(&a)))
@@ -155,9 +156,10 @@ int pool_unlock_device(struct sherd_pool *pool, struct sherd_error *err)
 		r = keyring_new(pool->id, &keys.content, &pool->ring, err);
 	if (!r)
 		r = keyring_add(pool->ring, keys.epoch, &keys.epoch_key, err);
-	return r == SHERD_BADKEY ? err_set(err, SHERD_CORRUPT,
-					   "this device's key slot in the state folder is not its own")
-				 : r;
+	return r == SHERD_BADKEY
+		       ? err_set(err, SHERD_CORRUPT,
+				 "this device's key slot in the state folder is not its own")
+		       : r;
 }
 
 /* Anybody can seal to a slot's public key; who knows the content key is one of us. */

@@ -21,11 +21,9 @@ static int count_random(void *context, void *buffer, size_t size)
 {
 	uint8_t *bytes = buffer;
 
-	if (env_system() && current->fault.fail_at | current->fault.die_at) {
-		/* let the fault environment have its say */
-		if (current->fault.env.random(context, buffer, size) != 0)
-			return -1;
-	}
+	/* the fault environment has its say */
+	if (current->fault.env.random(context, buffer, size) != 0)
+		return -1;
 	for (size_t i = 0; i < size; i++) {
 		uint64_t x = (current->freeze ? 7 : ++counter) * UINT64_C(0x9e3779b97f4a7c15);
 
@@ -298,13 +296,15 @@ struct sherd_pool *ctlfix_open(struct ctlfix *f, const char *device)
 	return pool;
 }
 
-int ctlfix_try_clone(struct ctlfix *f, const char *device, unsigned store,
-	struct sherd_pool **ret, struct sherd_error *err)
+int ctlfix_try_clone(struct ctlfix *f, const char *device, unsigned store, struct sherd_pool **ret,
+	struct sherd_error *err)
 {
 	char url[8];
 	const char *urls[] = {url};
-	struct sherd_clone_options options = {
-		.pool = ctlfix_options(f, device), .places = urls, .place_count = 1, .host = device};
+	struct sherd_clone_options options = {.pool = ctlfix_options(f, device),
+		.places = urls,
+		.place_count = 1,
+		.host = device};
 
 	snprintf(url, sizeof(url), "mem:%u", store);
 	return sherd_pool_clone(&options, ret, err);

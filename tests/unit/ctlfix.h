@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * ctlfix.h - for tests of pools: a folder for state folders, up to eight stores in memory with the
- * URLs "mem:0" ... "mem:7", each behind a wrapper that does wrong as ordered, and short ways to make,
- * open and join pools. Whatever goes wrong here fails the running test.
+ * URLs "mem:0" ... "mem:7", each behind a wrapper that does wrong as ordered, and short ways to
+ * make, open and join pools. Whatever goes wrong here fails the running test.
  */
 #ifndef TESTS_CTLFIX_H
 #define TESTS_CTLFIX_H
@@ -20,8 +20,8 @@
 
 struct ctlfix {
 	char folder[64];
-	struct faultenv fault;  /* of the state folder */
-	struct sherd_env env;   /* of pools: random numbers count up, the clock moves by 1 s a look */
+	struct faultenv fault; /* of the state folder */
+	struct sherd_env env; /* of pools: random numbers count up, the clock moves by 1 s a look */
 	struct place_mem_store *store[CTLFIX_STORES];
 	atomic_uint what[CTLFIX_STORES];  /* enum wrap_fault */
 	atomic_uint calls[CTLFIX_STORES]; /* bits of enum wrap_call; 0: all */
@@ -30,11 +30,11 @@ struct ctlfix {
 	unsigned long hook_at;            /* before the call of that number hook() is run, once */
 	void (*hook)(void *context);
 	void *hook_context;
-	bool freeze;                      /* randomness stands still */
-	const char *kit;                  /* given when it is asked for; NULL: not offered */
-	const char *passphrase;           /* likewise */
-	unsigned asked;                   /* times a secret was asked for */
-	char *text;                       /* kit of the last ctlfix_init(), owned */
+	bool freeze;            /* randomness stands still */
+	const char *kit;        /* given when it is asked for; NULL: not offered */
+	const char *passphrase; /* likewise */
+	unsigned asked;         /* times a secret was asked for */
+	char *text;             /* kit of the last ctlfix_init(), owned */
 };
 
 struct ctlfix *ctlfix_new(void);
@@ -53,8 +53,8 @@ void ctlfix_init(struct ctlfix *f, const char *device);
 struct sherd_pool *ctlfix_open(struct ctlfix *f, const char *device);
 int ctlfix_try_open(
 	struct ctlfix *f, const char *device, struct sherd_pool **ret, struct sherd_error *err);
-int ctlfix_try_clone(struct ctlfix *f, const char *device, unsigned store,
-	struct sherd_pool **ret, struct sherd_error *err);
+int ctlfix_try_clone(struct ctlfix *f, const char *device, unsigned store, struct sherd_pool **ret,
+	struct sherd_error *err);
 struct sherd_pool *ctlfix_clone(struct ctlfix *f, const char *device, unsigned store);
 /* ctlfix_add(pool, store): the place "pN" at "mem:N". */
 int ctlfix_try_add(struct sherd_pool *pool, unsigned store, struct sherd_error *err);
@@ -64,7 +64,8 @@ struct sherd_pool *ctlfix_make(struct ctlfix *f, const char *device, unsigned pl
 
 int ctlfix_try_publish(struct sherd_pool *pool, const char *text, struct sherd_error *err);
 uint64_t ctlfix_publish(struct sherd_pool *pool, const char *text);
-/* ctlfix_head(pool, incarnation): content of the head in force as a static text; "" if there is none. */
+/* ctlfix_head(pool, incarnation): content of the head in force as a static text; "" if there is
+ * none. */
 const char *ctlfix_head(struct sherd_pool *pool, const uint8_t *incarnation);
 
 void ctlfix_break(struct ctlfix *f, unsigned store, enum wrap_fault what, unsigned calls);

@@ -66,9 +66,14 @@ static void test_init_and_open(void **state)
 static void test_init_refuses(void **state)
 {
 	struct ctlfix *f = *state;
-	struct sherd_pool_init_options good = {.env = &f->env, .state = ctlfix_path(f, "a"),
-		.name = "n", .k = 1, .passphrase = "x", .passphrase_size = 1,
-		.kdf_memory_kib = 8192, .kdf_passes = 1};
+	struct sherd_pool_init_options good = {.env = &f->env,
+		.state = ctlfix_path(f, "a"),
+		.name = "n",
+		.k = 1,
+		.passphrase = "x",
+		.passphrase_size = 1,
+		.kdf_memory_kib = 8192,
+		.kdf_passes = 1};
 	struct sherd_pool_init_options bad[8];
 	struct sherd_error err;
 	char *kit = NULL;
@@ -228,8 +233,8 @@ static void test_clone_refuses(void **state)
 	struct sherd_pool *a = ctlfix_make(f, "a", 3), *b = NULL, *other;
 	char url0[] = "mem:0", url4[] = "mem:4";
 	const char *urls[] = {url0, url4};
-	struct sherd_clone_options options = {.pool = ctlfix_options(f, "b"), .places = urls,
-		.place_count = 2};
+	struct sherd_clone_options options = {
+		.pool = ctlfix_options(f, "b"), .places = urls, .place_count = 2};
 	struct sherd_error err;
 	char kit[4096], *spot;
 

@@ -30,8 +30,8 @@ static char *state_listing(struct ctlfix *f, const char *device)
 	FILE *pipe;
 
 	assert_non_null(text);
-	snprintf(command, sizeof(command),
-		"cd '%s' && find . -type f | sort | xargs sha256sum", ctlfix_path(f, device));
+	snprintf(command, sizeof(command), "cd '%s' && find . -type f | sort | xargs sha256sum",
+		ctlfix_path(f, device));
 	pipe = popen(command, "r");
 	assert_non_null(pipe);
 	text[fread(text, 1, 65535, pipe)] = '\0';
