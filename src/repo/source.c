@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/sysmacros.h>
+#include <unistd.h> /* SEEK_DATA, SEEK_HOLE */
 
 #include <base/alloc.h>
 #include <base/intmath.h>
