@@ -96,8 +96,12 @@ static int find_name(struct sherd_repo *repo, const struct tree_entry *folder, c
 	}
 	if (r)
 		return r;
+	if (lost == SHERD_NOTFOUND) /* of a blob: it is known and not to be had */
+		lost = SHERD_LOST;
+	if (lost && err)
+		err->code = lost;
 	if (lost)
-		return lost == SHERD_NOTFOUND ? SHERD_LOST : lost;
+		return lost;
 	return err_set(err, SHERD_NOTFOUND, "not in the snapshot");
 }
 

@@ -414,7 +414,7 @@ static void test_late_entry_stays(void **state)
 struct swapper {
 	struct fixture *fixture;
 	atomic_bool stop;
-	unsigned long rounds;
+	atomic_ulong rounds;
 };
 
 /* Swap the folder for a link that leads outside, and back. */
@@ -430,7 +430,7 @@ static void *swap(void *context)
 	while (!atomic_load(&s->stop)) {
 		if (rename(folder, aside) == 0) {
 			(void)rename(link, folder);
-			s->rounds++;
+			atomic_fetch_add(&s->rounds, 1);
 			(void)rename(folder, link);
 			(void)rename(aside, folder);
 		}
@@ -472,7 +472,7 @@ static void test_swapped_folder(void **state)
 	f->options.delete_extra = 1;
 	restore_well(f);
 	assert_int_equal(pthread_create(&thread, NULL, swap, &s), 0);
-	for (unsigned i = 0; i < 1500; i++) {
+	for (unsigned i = 0; i < 3000 && (i < 300 || atomic_load(&s.rounds) < 2000); i++) {
 		*f->m.threads = i & 1;
 		(void)sherd_restore(f->m.repo, f->m.snapshots, &f->options, NULL, &f->result, NULL);
 		if (i % 100 == 0)
@@ -480,7 +480,7 @@ static void test_swapped_folder(void **state)
 	}
 	atomic_store(&s.stop, true);
 	pthread_join(thread, NULL);
-	print_message("# %lu swaps\n", s.rounds);
+	print_message("# %lu swaps\n", atomic_load(&s.rounds));
 	check_outside(f);
 	bytes_release(&file);
 	bytes_release(&folder);
