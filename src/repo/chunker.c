@@ -5,11 +5,10 @@
  * before the place of interest. scan_plain() is the definition: one hash walks over all bytes.
  * Each of its steps waits for the one before it; a processor that could do four at once idles.
  *
- * scan() therefore cuts the bytes to be looked at into blocks and each block into LANES stretches,
- * and walks over all of them in one loop. The first hit in the order of the file counts: when one
- * lane has found something, only those before it could have something earlier, and these are
- * finished byte by byte. Blocks begin small and grow, for a hit near the beginning of a large one
- * would have wasted the work on the rest of it.
+ * scan() therefore takes blocks of LANES stretches of bytes and walks over all stretches of a block
+ * in one loop. When any of them has a hit, the first one in the order of the file may still be in
+ * another, so scan_plain() looks for it in this block; blocks are short enough for that to cost
+ * little.
  *
  * The masks are the top bits, so "these bits are all 0" is "h <= limit", one comparison.
  */
