@@ -425,7 +425,7 @@ static int add_groups(
 {
 	struct table_reader r;
 	struct group_place place;
-	uint32_t blobs, group;
+	uint32_t blobs, group = 0;
 	int code;
 
 	table_open(&r, table, size, ref_payload(&x->packs[pack].ref));

@@ -183,7 +183,8 @@ static int take_head(struct store *s, const struct head_content *h, struct sherd
 static void quarantine(struct store *s, const struct pool_head *head, const struct sherd_error *err)
 {
 	if (!s->quarantined++)
-		snprintf(s->quarantine, sizeof(s->quarantine), "head %llu of %02x%02x%02x%02x: %s",
+		snprintf(s->quarantine, sizeof(s->quarantine),
+			"head %llu of %02x%02x%02x%02x: %.110s",
 			(unsigned long long)head->seq, head->incarnation[0], head->incarnation[1],
 			head->incarnation[2], head->incarnation[3], err->message);
 }
