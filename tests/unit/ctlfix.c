@@ -35,6 +35,8 @@ static int count_random(void *context, void *buffer, size_t size)
 static uint64_t tick(void *context)
 {
 	(void)context;
+	if (current->freeze_clock)
+		return UINT64_C(1800000000000000000);
 	return UINT64_C(1800000000000000000) + ++ticks * UINT64_C(1000000000);
 }
 
