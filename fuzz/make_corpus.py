@@ -227,7 +227,7 @@ def make_control():
     kit = ''.join(kit_lines()).encode()
     seeds = {'bad-record': (0, record), 'good-pool': (1, pool + u(0, 2)),
              'good-pool-extension': (1, pool + extension), 'bad-pool-cut': (1, pool),
-             'bad-pool-k': (1, pool[:104] + b'\0' + pool[105:] + u(0, 2)),
+             'bad-pool-k': (1, pool[:96] + b'\0' + pool[97:] + u(0, 2)),
              'good-device': (2, device + u(0, 2)), 'bad-device': (2, device + u(1, 2)),
              'good-head': (3, head + extension), 'bad-head': (3, head),
              'good-slot': (4, slot), 'bad-slot-memory': (4, slot[:48] + u(1 << 31, 4) + slot[52:]),
