@@ -91,7 +91,7 @@ void record_name_write(const struct record_name *name, char ret[RECORD_NAME_SIZE
 	case RECORD_GC:
 		break;
 	}
-	assert(!"records of this kind have no such name");
+	assert(name->kind != RECORD_GC); /* records of this kind have no such name */
 }
 
 /* Steps over ${text} if it begins with ${start}. */

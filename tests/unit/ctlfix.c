@@ -35,6 +35,8 @@ static int count_random(void *context, void *buffer, size_t size)
 static uint64_t tick(void *context)
 {
 	(void)context;
+	if (current->freeze_clock)
+		return UINT64_C(1800000000000000000);
 	return UINT64_C(1800000000000000000) + ++ticks * UINT64_C(1000000000);
 }
 
@@ -110,7 +112,7 @@ static enum wrap_fault decide(void *context, enum wrap_call call, const char *na
 static int open_place(void *context, const char *url, void **ret_place, struct sherd_error *err)
 {
 	struct ctlfix *f = context;
-	struct wrap_fault_options options = {.decide = decide};
+	struct wrap_fault_options options = {.decide = decide, .hang_ns = UINT64_C(1000000000)};
 	struct place *inner, *outer;
 	int r;
 

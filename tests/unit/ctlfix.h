@@ -30,6 +30,7 @@ struct ctlfix {
 	unsigned long hook_at;            /* before the call of that number hook() is run, once */
 	void (*hook)(void *context);
 	void *hook_context;
+	bool freeze_clock;
 	bool freeze;            /* randomness stands still */
 	const char *kit;        /* given when it is asked for; NULL: not offered */
 	const char *passphrase; /* likewise */

@@ -470,6 +470,34 @@ static void test_read_only(void **state)
 	sherd_pool_free(a);
 }
 
+/* With threads, and one place that hangs: nobody waits for it longer than its deadline. */
+static void test_threads(void **state)
+{
+	struct ctlfix *f = *state;
+	struct sherd_pool *a = ctlfix_make(f, "a", 3);
+	struct sherd_pool_options options = ctlfix_options(f, "a");
+	struct sherd_error err;
+
+	sherd_pool_free(a);
+	options.inline_calls = 0;
+	options.timeout_ms = 200;
+	options.state = ctlfix_path(f, "a");
+	assert_int_equal(sherd_pool_open(&options, &a, &err), 0);
+	assert_int_equal(ctlfix_publish(a, "one"), 1);
+	sherd_pool_free(a);
+	ctlfix_break(f, 1, WRAP_FAULT_HANG, 0);
+	options.state = ctlfix_path(f, "a");
+	assert_int_equal(sherd_pool_open(&options, &a, &err), 0);
+	assert_int_equal(sherd_pool_fresh(a), 1);
+	assert_int_equal(ctlfix_place(a, "p1")->state, SHERD_PLACE_SLOW);
+	assert_int_equal(ctlfix_publish(a, "two"), 2);
+	ctlfix_mend(f);
+	sherd_pool_free(a);
+	a = ctlfix_open(f, "a");
+	assert_string_equal(ctlfix_head(a, pool_incarnation(a)), "two");
+	sherd_pool_free(a);
+}
+
 static unsigned told_count;
 static int told_code;
 
@@ -531,6 +559,7 @@ int main(void)
 		TEST(test_place_remove),
 		TEST(test_place_test),
 		TEST(test_read_only),
+		TEST(test_threads),
 		TEST(test_replicate_and_check),
 	};
 
