@@ -147,7 +147,7 @@ struct entry *pool_device_entry(const struct sherd_pool *pool, const uint8_t *de
 {
 	struct entry *found = NULL;
 
-	for (size_t i = store_first(&pool->store, RECORD_DEVICE);
+	for (size_t i = mirror_first(&pool->store, RECORD_DEVICE);
 		i < pool->store.count && pool->store.entries[i]->name.kind == RECORD_DEVICE; i++) {
 		struct entry *e = pool->store.entries[i];
 
@@ -162,7 +162,7 @@ static struct entry *find_owner(
 {
 	struct entry *found = NULL;
 
-	for (size_t i = store_first(&pool->store, RECORD_DEVICE);
+	for (size_t i = mirror_first(&pool->store, RECORD_DEVICE);
 		i < pool->store.count && pool->store.entries[i]->name.kind == RECORD_DEVICE; i++) {
 		struct entry *e = pool->store.entries[i];
 
@@ -201,7 +201,7 @@ static bool pool_record_counts(const struct sherd_pool *pool, const struct entry
 		return true;
 	if (pool->seen.pool_seq == e->name.seq && hash_equal(&pool->seen.pool_hash, &e->file->hash))
 		return true;
-	for (size_t i = store_first(&pool->store, RECORD_POOL);
+	for (size_t i = mirror_first(&pool->store, RECORD_POOL);
 		i < pool->store.count && pool->store.entries[i]->name.kind == RECORD_POOL; i++) {
 		const struct entry *later = pool->store.entries[i];
 
@@ -247,7 +247,7 @@ static bool admit(struct sherd_pool *pool, enum record_kind kind)
 {
 	bool any = false;
 
-	for (size_t i = store_end(&pool->store, kind); i-- > 0;) {
+	for (size_t i = mirror_end(&pool->store, kind); i-- > 0;) {
 		struct entry *e = pool->store.entries[i];
 
 		if (e->name.kind != kind)
@@ -262,8 +262,8 @@ static bool admit(struct sherd_pool *pool, enum record_kind kind)
 
 static void find_admin(struct sherd_pool *pool)
 {
-	for (size_t i = store_first(&pool->store, RECORD_POOL);
-		!pool->have_admin && i < store_end(&pool->store, RECORD_POOL); i++) {
+	for (size_t i = mirror_first(&pool->store, RECORD_POOL);
+		!pool->have_admin && i < mirror_end(&pool->store, RECORD_POOL); i++) {
 		const struct entry *e = pool->store.entries[i];
 
 		if (e->state != ENTRY_OPEN && e->state != ENTRY_VALID)
@@ -278,8 +278,8 @@ static void find_admin(struct sherd_pool *pool)
 
 static struct entry *entry_with_hash(const struct sherd_pool *pool, const struct hash *hash)
 {
-	for (size_t i = store_first(&pool->store, RECORD_POOL);
-		i < store_end(&pool->store, RECORD_POOL); i++) {
+	for (size_t i = mirror_first(&pool->store, RECORD_POOL);
+		i < mirror_end(&pool->store, RECORD_POOL); i++) {
 		struct entry *e = pool->store.entries[i];
 
 		if (e->state == ENTRY_VALID && hash_equal(&e->file->hash, hash))
@@ -307,13 +307,13 @@ static int merge_sibling(struct sherd_pool *pool, struct poolrec *into, const st
 
 static int choose_record(struct sherd_pool *pool, struct sherd_error *err)
 {
-	size_t end = store_end(&pool->store, RECORD_POOL);
+	size_t end = mirror_end(&pool->store, RECORD_POOL);
 	const struct entry *first = NULL;
 	bool differs = false;
 	struct poolrec rec;
 	int r = 0;
 
-	for (size_t i = store_first(&pool->store, RECORD_POOL); i < end; i++) {
+	for (size_t i = mirror_first(&pool->store, RECORD_POOL); i < end; i++) {
 		const struct entry *e = pool->store.entries[i];
 
 		if (e->state == ENTRY_VALID && (!first || e->name.seq > first->name.seq))
@@ -322,7 +322,7 @@ static int choose_record(struct sherd_pool *pool, struct sherd_error *err)
 	if (!first)
 		return 0;
 	r = poolrec_copy(&first->pool, &rec, err);
-	for (size_t i = store_first(&pool->store, RECORD_POOL); !r && i < end; i++) {
+	for (size_t i = mirror_first(&pool->store, RECORD_POOL); !r && i < end; i++) {
 		const struct entry *e = pool->store.entries[i];
 
 		if (e->state == ENTRY_VALID && e->name.seq == first->name.seq && e != first)
@@ -361,8 +361,8 @@ static int check_newer(struct sherd_pool *pool, struct sherd_error *err)
 {
 	struct quorum q = quorum_of((unsigned)pool->rec.place_count);
 
-	for (size_t i = store_first(&pool->store, RECORD_POOL);
-		i < store_end(&pool->store, RECORD_POOL); i++) {
+	for (size_t i = mirror_first(&pool->store, RECORD_POOL);
+		i < mirror_end(&pool->store, RECORD_POOL); i++) {
 		const struct entry *e = pool->store.entries[i];
 
 		if (e->state == ENTRY_NEWER && e->name.seq > pool->rec_seq &&
@@ -413,7 +413,7 @@ struct entry *pool_newest_head(const struct sherd_pool *pool, const uint8_t *inc
 		seen_head_find(pool->seen.heads, pool->seen.head_count, incarnation);
 	struct entry *found = NULL;
 
-	for (size_t i = store_first(&pool->store, RECORD_HEAD);
+	for (size_t i = mirror_first(&pool->store, RECORD_HEAD);
 		i < pool->store.count && pool->store.entries[i]->name.kind == RECORD_HEAD; i++) {
 		struct entry *e = pool->store.entries[i];
 		bool known;

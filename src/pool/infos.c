@@ -165,8 +165,8 @@ static void fill_device(
 	if (head_forked(pool, e->device.incarnation))
 		snprintf(ret->fault, sizeof(ret->fault),
 			"the device was copied: there are two of one of its heads");
-	for (size_t i = store_first(&pool->store, RECORD_HEAD);
-		i < store_end(&pool->store, RECORD_HEAD); i++) {
+	for (size_t i = mirror_first(&pool->store, RECORD_HEAD);
+		i < mirror_end(&pool->store, RECORD_HEAD); i++) {
 		const struct entry *other = pool->store.entries[i];
 
 		if (other->state == ENTRY_NEWER && other->name.seq > ret->head_seq &&
@@ -177,13 +177,13 @@ static void fill_device(
 
 const struct sherd_device_info *sherd_pool_devices(struct sherd_pool *pool, size_t *ret_count)
 {
-	size_t first = store_first(&pool->store, RECORD_DEVICE),
-	       end = store_end(&pool->store, RECORD_DEVICE), count = 0;
+	size_t first = mirror_first(&pool->store, RECORD_DEVICE),
+	       end = mirror_end(&pool->store, RECORD_DEVICE), count = 0;
 	struct sherd_device_info *infos = mem_array(end - first, sizeof(*infos));
 
 	if (!infos)
 		return NULL;
-	for (size_t i = first; i < end; i = store_group_end(&pool->store, i)) {
+	for (size_t i = first; i < end; i = mirror_group_end(&pool->store, i)) {
 		const struct entry *e =
 			pool_device_entry(pool, pool->store.entries[i]->name.subject);
 

@@ -32,7 +32,7 @@
 #include "memory.h"
 #include "quorum.h"
 #include "state.h"
-#include "store.h"
+#include "mirror.h"
 
 #define HEADS_KEPT 16 /* of one's own incarnation, at places */
 #define BIT(i) (UINT64_C(1) << (i))
@@ -81,7 +81,7 @@ struct sherd_pool {
 	struct hash own_hash; /* of its newest head */
 
 	/* What counts. */
-	struct store store;
+	struct mirror store;
 	struct poolrec rec; /* the pool record in force, siblings merged */
 	uint64_t rec_seq;   /* 0: none yet */
 	struct hash rec_hash;

@@ -50,8 +50,8 @@ static int load(
 /* A head that was written here and not yet noted: the crash came between. */
 static void own_seq_from_records(struct sherd_pool *pool)
 {
-	for (size_t i = store_first(&pool->store, RECORD_HEAD);
-		i < store_end(&pool->store, RECORD_HEAD); i++) {
+	for (size_t i = mirror_first(&pool->store, RECORD_HEAD);
+		i < mirror_end(&pool->store, RECORD_HEAD); i++) {
 		const struct entry *e = pool->store.entries[i];
 
 		if (e->state == ENTRY_VALID && e->own && e->name.seq > pool->seen.own_seq &&

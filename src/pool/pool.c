@@ -77,7 +77,7 @@ void sherd_pool_free(struct sherd_pool *pool)
 	}
 	mem_free(pool->urls);
 	sherd_workers_free(pool->workers);
-	store_release(&pool->store);
+	mirror_release(&pool->store);
 	poolrec_release(&pool->rec);
 	seen_release(&pool->seen);
 	state_release(&pool->state);

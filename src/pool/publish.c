@@ -35,14 +35,14 @@ static void fill_head(const struct sherd_pool *pool, const struct entry *e, stru
 
 int pool_gather_heads(struct sherd_pool *pool, struct sherd_error *err)
 {
-	size_t first = store_first(&pool->store, RECORD_HEAD),
-	       end = store_end(&pool->store, RECORD_HEAD);
+	size_t first = mirror_first(&pool->store, RECORD_HEAD),
+	       end = mirror_end(&pool->store, RECORD_HEAD);
 	struct pool_head *heads = mem_array(end - first, sizeof(*heads));
 	size_t count = 0;
 
 	if (!heads)
 		return err_nomem(err);
-	for (size_t i = first; i < end; i = store_group_end(&pool->store, i)) {
+	for (size_t i = first; i < end; i = mirror_group_end(&pool->store, i)) {
 		const struct entry *e =
 			pool_newest_head(pool, pool->store.entries[i]->name.subject);
 
@@ -232,7 +232,7 @@ static void remove_old_heads(struct sherd_pool *pool, uint64_t newest)
 		e->shown = 0;
 	}
 	calls_free(calls);
-	store_sweep(&pool->store);
+	mirror_sweep(&pool->store);
 }
 
 /* --- publishing --- */
@@ -266,7 +266,7 @@ static int publish(struct sherd_pool *pool, const uint8_t *content, size_t size,
 			/* It never was. */
 			entry_forget(e);
 			e->own = false;
-			store_sweep(&pool->store);
+			mirror_sweep(&pool->store);
 			return r;
 		}
 	}

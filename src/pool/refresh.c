@@ -54,7 +54,7 @@ static int load_record(void *context, const char *name)
 		log_warn("'%s' in the state folder is damaged; it is fetched again", name);
 		return 0;
 	}
-	r = store_add(&l->pool->store, name, &e, l->err);
+	r = mirror_add(&l->pool->store, name, &e, l->err);
 	if (r)
 		return r;
 	entry_set_file(e, TAKE(file));
@@ -123,7 +123,7 @@ int pool_keep(struct sherd_pool *pool, struct sherd_error *err)
 			entry_forget(e);
 	}
 	if (!r)
-		store_sweep(&pool->store);
+		mirror_sweep(&pool->store);
 	return r;
 }
 
@@ -138,7 +138,7 @@ static int see_name(void *context, size_t index, const char *name, uint64_t size
 
 	if (record_name_parse(name, &parsed) != 0 || size > RECORD_SIZE_MAX)
 		return 0;
-	r = store_add(&pool->store, name, &e, NULL);
+	r = mirror_add(&pool->store, name, &e, NULL);
 	if (r)
 		return r;
 	e->shown |= BIT(index);
@@ -237,11 +237,11 @@ static void want_heads(struct sherd_pool *pool, struct wanted *w, size_t from, s
 
 static void choose_wanted(struct sherd_pool *pool, struct wanted *w)
 {
-	struct store *store = &pool->store;
+	struct mirror *store = &pool->store;
 	uint64_t epoch = pool->ring ? keyring_newest(pool->ring) : 0;
-	size_t keys_end = store_end(store, RECORD_KEYS);
+	size_t keys_end = mirror_end(store, RECORD_KEYS);
 
-	if (!pool->ring && keys_end > store_first(store, RECORD_KEYS)) {
+	if (!pool->ring && keys_end > mirror_first(store, RECORD_KEYS)) {
 		epoch = store->entries[keys_end - 1]->name.seq;
 		epoch = epoch > EPOCHS_BACK ? epoch - EPOCHS_BACK : 1;
 	}
@@ -250,7 +250,7 @@ static void choose_wanted(struct sherd_pool *pool, struct wanted *w)
 		size_t end = i + 1;
 
 		if (e->name.kind == RECORD_HEAD) {
-			end = store_group_end(store, i);
+			end = mirror_group_end(store, i);
 			if (pool->ring)
 				want_heads(pool, w, i, end);
 			i = end - 1;

@@ -42,7 +42,7 @@ static struct entry *shown_head(const struct sherd_pool *pool, const uint8_t *in
 {
 	struct entry *found = NULL;
 
-	for (size_t i = store_first(&pool->store, RECORD_HEAD);
+	for (size_t i = mirror_first(&pool->store, RECORD_HEAD);
 		i < pool->store.count && pool->store.entries[i]->name.kind == RECORD_HEAD; i++) {
 		struct entry *e = pool->store.entries[i];
 
@@ -58,7 +58,7 @@ bool head_forked(const struct sherd_pool *pool, const uint8_t *incarnation)
 {
 	const struct entry *last = NULL;
 
-	for (size_t i = store_first(&pool->store, RECORD_HEAD);
+	for (size_t i = mirror_first(&pool->store, RECORD_HEAD);
 		i < pool->store.count && pool->store.entries[i]->name.kind == RECORD_HEAD; i++) {
 		const struct entry *e = pool->store.entries[i];
 
@@ -95,7 +95,7 @@ static uint64_t shown_pool_seq(const struct sherd_pool *pool, uint64_t mask)
 {
 	uint64_t seq = 0;
 
-	for (size_t i = store_first(&pool->store, RECORD_POOL);
+	for (size_t i = mirror_first(&pool->store, RECORD_POOL);
 		i < pool->store.count && pool->store.entries[i]->name.kind == RECORD_POOL; i++) {
 		const struct entry *e = pool->store.entries[i];
 
@@ -153,7 +153,7 @@ static int check_vector_entry(struct sherd_pool *pool, const struct entry *head,
 
 static int check_vectors(struct sherd_pool *pool, bool quorum, struct sherd_error *err)
 {
-	for (size_t i = store_first(&pool->store, RECORD_HEAD);
+	for (size_t i = mirror_first(&pool->store, RECORD_HEAD);
 		i < pool->store.count && pool->store.entries[i]->name.kind == RECORD_HEAD; i++) {
 		const struct entry *e = pool->store.entries[i];
 
@@ -179,7 +179,7 @@ static bool contradicted(const struct sherd_pool *pool, const struct entry *e)
 		return true;
 	if (seen && seen->seq + 1 == e->name.seq && !hash_equal(&seen->hash, &e->head.previous))
 		return true;
-	for (size_t i = store_first(&pool->store, RECORD_HEAD);
+	for (size_t i = mirror_first(&pool->store, RECORD_HEAD);
 		i < pool->store.count && pool->store.entries[i]->name.kind == RECORD_HEAD; i++) {
 		const struct entry *other = pool->store.entries[i];
 
@@ -199,7 +199,7 @@ static bool contradicted(const struct sherd_pool *pool, const struct entry *e)
 
 static int check_forks(struct sherd_pool *pool, struct sherd_error *err)
 {
-	for (size_t i = store_first(&pool->store, RECORD_HEAD);
+	for (size_t i = mirror_first(&pool->store, RECORD_HEAD);
 		i < pool->store.count && pool->store.entries[i]->name.kind == RECORD_HEAD; i++) {
 		const struct entry *e = pool->store.entries[i];
 
@@ -245,7 +245,7 @@ static bool shows_less(const struct sherd_pool *pool, size_t index, uint64_t poo
 	for (size_t i = 0; i < count; i++) {
 		bool found = false;
 
-		for (size_t j = store_first(&pool->store, RECORD_HEAD);
+		for (size_t j = mirror_first(&pool->store, RECORD_HEAD);
 			j < pool->store.count && pool->store.entries[j]->name.kind == RECORD_HEAD;
 			j++) {
 			const struct entry *e = pool->store.entries[j];
@@ -320,7 +320,7 @@ static int remember_place(struct sherd_pool *pool, size_t index, struct sherd_er
 		return err_nomem(err);
 	if (place->pool_seq < seq)
 		place->pool_seq = seq;
-	for (size_t i = store_first(&pool->store, RECORD_HEAD);
+	for (size_t i = mirror_first(&pool->store, RECORD_HEAD);
 		i < pool->store.count && pool->store.entries[i]->name.kind == RECORD_HEAD; i++) {
 		const struct entry *e = pool->store.entries[i];
 		struct seen_head head = {.seq = e->name.seq};

@@ -36,7 +36,7 @@ int pool_adopt(struct sherd_pool *pool, const struct record_name *name, struct r
 	int r;
 
 	record_name_write(name, text);
-	r = store_add(&pool->store, text, &e, err);
+	r = mirror_add(&pool->store, text, &e, err);
 	if (r)
 		return r;
 	if (!e->file)

@@ -26,10 +26,10 @@ struct attempt {
 /* The next slot to try; NULL when there is none, or enough were tried. */
 static const struct entry *next_slot(struct attempt *a)
 {
-	const struct store *store = &a->pool->store;
+	const struct mirror *store = &a->pool->store;
 	const struct entry *best = NULL;
 
-	for (size_t i = store_first(store, RECORD_KEYS);
+	for (size_t i = mirror_first(store, RECORD_KEYS);
 		i < store->count && store->entries[i]->name.kind == RECORD_KEYS; i++) {
 		const struct entry *e = store->entries[i];
 		bool fits = (e->state == ENTRY_OPEN || e->state == ENTRY_VALID) &&
@@ -169,8 +169,8 @@ bool pool_learn_epochs(struct sherd_pool *pool)
 
 	if (pool->device.locked)
 		return false;
-	for (size_t i = store_first(&pool->store, RECORD_KEYS);
-		i < store_end(&pool->store, RECORD_KEYS); i++) {
+	for (size_t i = mirror_first(&pool->store, RECORD_KEYS);
+		i < mirror_end(&pool->store, RECORD_KEYS); i++) {
 		const struct entry *e = pool->store.entries[i];
 		CLEANUP(keyslot_keys_wipe_at) struct keyslot_keys keys = {0};
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* store.c - a sorted array of pointers. Some thousand names at most; a new one costs one move. */
-#include "store.h"
+/* mirror.c - a sorted array of pointers. Some thousand names at most; a new one costs one move. */
+#include "mirror.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -52,16 +52,16 @@ static void entry_free(struct entry *e)
 	mem_free(e);
 }
 
-void store_release(struct store *store)
+void mirror_release(struct mirror *store)
 {
 	for (size_t i = 0; i < store->count; i++)
 		entry_free(store->entries[i]);
 	mem_free(store->entries);
-	*store = (struct store){0};
+	*store = (struct mirror){0};
 }
 
 /* Index of the first entry whose name is not less. */
-static size_t lower_bound(const struct store *store, const char *text)
+static size_t lower_bound(const struct mirror *store, const char *text)
 {
 	size_t low = 0, high = store->count;
 
@@ -76,7 +76,7 @@ static size_t lower_bound(const struct store *store, const char *text)
 	return low;
 }
 
-struct entry *store_find(const struct store *store, const char *text)
+struct entry *mirror_find(const struct mirror *store, const char *text)
 {
 	size_t at = lower_bound(store, text);
 
@@ -84,7 +84,7 @@ struct entry *store_find(const struct store *store, const char *text)
 										: NULL;
 }
 
-static bool grow(struct store *store)
+static bool grow(struct mirror *store)
 {
 	size_t room = INT_MAX_OF(2 * store->room, (size_t)32);
 	struct entry **entries;
@@ -102,9 +102,9 @@ static bool grow(struct store *store)
 	return true;
 }
 
-int store_add(struct store *store, const char *text, struct entry **ret, struct sherd_error *err)
+int mirror_add(struct mirror *store, const char *text, struct entry **ret, struct sherd_error *err)
 {
-	struct entry *e = store_find(store, text);
+	struct entry *e = mirror_find(store, text);
 	struct record_name name;
 	size_t at;
 
@@ -130,7 +130,7 @@ int store_add(struct store *store, const char *text, struct entry **ret, struct 
 	return 0;
 }
 
-void store_sweep(struct store *store)
+void mirror_sweep(struct mirror *store)
 {
 	size_t kept = 0;
 
@@ -162,21 +162,21 @@ static const char *folder_of(enum record_kind kind)
 	return "gc/";
 }
 
-size_t store_first(const struct store *store, enum record_kind kind)
+size_t mirror_first(const struct mirror *store, enum record_kind kind)
 {
 	return lower_bound(store, folder_of(kind));
 }
 
-size_t store_end(const struct store *store, enum record_kind kind)
+size_t mirror_end(const struct mirror *store, enum record_kind kind)
 {
-	size_t at = store_first(store, kind);
+	size_t at = mirror_first(store, kind);
 
 	while (at < store->count && store->entries[at]->name.kind == kind)
 		at++;
 	return at;
 }
 
-size_t store_group_end(const struct store *store, size_t at)
+size_t mirror_group_end(const struct mirror *store, size_t at)
 {
 	const struct entry *first = store->entries[at];
 

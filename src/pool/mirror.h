@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * store.h - the control records a device knows of: by name, and, of those that matter, file and
+ * mirror.h - the control records a device knows of: by name, and, of those that matter, file and
  * contents. Sorted by name; so records of one subject stand together and ascend by seq. Threads:
  * one.
  */
@@ -47,18 +47,18 @@ struct entry {
 	char why[120];  /* of NEWER and BAD */
 };
 
-struct store {
+struct mirror {
 	struct entry **entries;
 	size_t count, room;
 };
 
-void store_release(struct store *store);
+void mirror_release(struct mirror *store);
 
-/* store_find(store, text): NULL if unknown. */
-struct entry *store_find(const struct store *store, const char *text);
+/* mirror_find(store, text): NULL if unknown. */
+struct entry *mirror_find(const struct mirror *store, const char *text);
 
-/* store_add(store, text, ret, err): find or make. Errors: NOMEM; INVALID (no name of a record). */
-int store_add(struct store *store, const char *text, struct entry **ret, struct sherd_error *err);
+/* mirror_add(store, text, ret, err): find or make. Errors: NOMEM; INVALID (no name of a record). */
+int mirror_add(struct mirror *store, const char *text, struct entry **ret, struct sherd_error *err);
 
 /* entry_set_file(e, file): takes over the reference; the entry is FETCHED. */
 void entry_set_file(struct entry *e, struct record_file *file);
@@ -66,14 +66,14 @@ void entry_set_file(struct entry *e, struct record_file *file);
 /* entry_forget(e): back to NAMED: the contents go. */
 void entry_forget(struct entry *e);
 
-/* store_sweep(store): drop entries that no place lists, that are not local and hold no file. */
-void store_sweep(struct store *store);
+/* mirror_sweep(store): drop entries that no place lists, that are not local and hold no file. */
+void mirror_sweep(struct mirror *store);
 
-/* store_first(store, kind): index of the first entry of that kind; store_end(store, kind): behind
- * the last one. store_group_end(store, at): behind the last with the kind and subject of entry
+/* mirror_first(store, kind): index of the first entry of that kind; mirror_end(store, kind): behind
+ * the last one. mirror_group_end(store, at): behind the last with the kind and subject of entry
  * ${at}. */
-size_t store_first(const struct store *store, enum record_kind kind);
-size_t store_end(const struct store *store, enum record_kind kind);
-size_t store_group_end(const struct store *store, size_t at);
+size_t mirror_first(const struct mirror *store, enum record_kind kind);
+size_t mirror_end(const struct mirror *store, enum record_kind kind);
+size_t mirror_group_end(const struct mirror *store, size_t at);
 
 #endif
