@@ -3,6 +3,7 @@
 #include "times.h"
 
 #include <inttypes.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,39 +21,47 @@ uint64_t times_now(void)
 	return env->clock_real_ns(env->context);
 }
 
-static char *format_local(uint64_t ns, const char *format, char buffer[TIMES_SIZE])
-	__attribute__((format(strftime, 2, 0)));
-
-static char *format_local(uint64_t ns, const char *format, char buffer[TIMES_SIZE])
+/* Local time, or false: a moment no calendar has. ${buffer} then says so in seconds. */
+static bool local(uint64_t ns, struct tm *ret, char buffer[TIMES_SIZE])
 {
 	time_t seconds = (time_t)(ns / second_ns);
-	struct tm tm;
 
-	if (!localtime_r(&seconds, &tm) || !strftime(buffer, TIMES_SIZE, format, &tm))
-		snprintf(buffer, TIMES_SIZE, "@%" PRIu64, ns / second_ns);
-	return buffer;
+	if (localtime_r(&seconds, ret))
+		return true;
+	snprintf(buffer, TIMES_SIZE, "@%" PRIu64, ns / second_ns);
+	return false;
 }
 
 char *times_minute(uint64_t ns, char buffer[TIMES_SIZE])
 {
-	if (ns)
-		return format_local(ns, "%Y-%m-%d %H:%M", buffer);
-	snprintf(buffer, TIMES_SIZE, "never");
+	struct tm tm;
+
+	if (!ns)
+		snprintf(buffer, TIMES_SIZE, "never");
+	else if (local(ns, &tm, buffer))
+		strftime(buffer, TIMES_SIZE, "%Y-%m-%d %H:%M", &tm);
 	return buffer;
 }
 
 char *times_second(uint64_t ns, char buffer[TIMES_SIZE])
 {
-	return format_local(ns, "%Y-%m-%d %H:%M:%S", buffer);
+	struct tm tm;
+
+	if (local(ns, &tm, buffer))
+		strftime(buffer, TIMES_SIZE, "%Y-%m-%d %H:%M:%S", &tm);
+	return buffer;
 }
 
 char *times_exact(uint64_t ns, char buffer[TIMES_SIZE])
 {
-	char start[TIMES_SIZE], zone[TIMES_SIZE];
+	char start[TIMES_SIZE], zone[8]; /* +0100 */
+	struct tm tm;
 
-	format_local(ns, "%Y-%m-%dT%H:%M:%S", start);
-	format_local(ns, "%z", zone); /* +0100 */
-	snprintf(buffer, TIMES_SIZE, "%.20s.%09u%.3s:%.2s", start, (unsigned)(ns % second_ns), zone,
+	if (!local(ns, &tm, buffer))
+		return buffer;
+	strftime(start, sizeof(start), "%Y-%m-%dT%H:%M:%S", &tm);
+	strftime(zone, sizeof(zone), "%z", &tm);
+	snprintf(buffer, TIMES_SIZE, "%.30s.%09u%.3s:%.2s", start, (unsigned)(ns % second_ns), zone,
 		strlen(zone) == 5 ? zone + 3 : "00");
 	return buffer;
 }
