@@ -21,7 +21,7 @@
 #include "out.h"
 #include "paths.h"
 
-enum { shares_max = 256, passes_max = 16, kit_tries = 3 };
+enum { shares_max = 256, passes_max = 16, kit_tries = 3, secret_letters = 22 };
 
 struct values {
 	struct globals g;
@@ -75,23 +75,57 @@ static int write_kit(struct newfile *f, const char *text, struct sherd_error *er
 	return r ? r : newfile_settle(f, err);
 }
 
-/* The last line of the kit that ends in four characters of base32 behind a space, and its number:
- * a secret line. 0: none. */
+/* The letters and digits of base32 on a line of the kit, behind its number: "  4  gqb4 7xpg". */
+static size_t secret_of(const char *line, size_t size, unsigned *ret_number, char *ret, size_t room)
+{
+	size_t at = 0, used = 0;
+
+	*ret_number = 0;
+	while (at < size && line[at] == ' ')
+		at++;
+	while (at < size && line[at] >= '0' && line[at] <= '9' && *ret_number < 1000)
+		*ret_number = *ret_number * 10 + (unsigned)(line[at++] - '0');
+	for (; *ret_number && at < size && used + 1 < room; at++) {
+		if (line[at] == ' ')
+			continue;
+		if (!strchr("abcdefghijklmnopqrstuvwxyz234567", line[at]))
+			return 0;
+		ret[used++] = line[at];
+	}
+	ret[used] = '\0';
+	return used;
+}
+
+/* The last whole line of secrets of the kit: its number and its last four characters. 0: none. */
 static unsigned secret_line(const char *kit, char tail[5])
 {
-	unsigned found = 0, number = 1;
+	char letters[64];
+	unsigned found = 0;
 
-	for (const char *line = kit; *line; number++) {
+	for (const char *line = kit; *line;) {
 		size_t size = strcspn(line, "\n");
+		unsigned number;
+		size_t used = secret_of(line, size, &number, letters, sizeof(letters));
 
-		if (size > 24 && strspn(line, "abcdefghijklmnopqrstuvwxyz234567 ") >= size) {
+		if (used >= secret_letters) {
 			found = number;
-			memcpy(tail, line + size - 4, 4);
-			tail[4] = '\0';
+			memcpy(tail, letters + used - 4, 5);
 		}
 		line += size + (line[size] == '\n');
 	}
+	explicit_bzero(letters, sizeof(letters));
 	return found;
+}
+
+/* Spaces are as the kit has them, or left out. */
+static void drop_spaces(char *text)
+{
+	char *to = text;
+
+	for (; *text; text++)
+		if (*text != ' ')
+			*to++ = *text;
+	*to = '\0';
 }
 
 /* Was the kit really printed or copied? Asked three times, then only a warning. */
@@ -110,6 +144,7 @@ static int confirm_kit(const char *kit, const char *path, struct sherd_error *er
 		r = ask_line(prompt, answer, sizeof(answer), &size, err);
 		if (r)
 			return r;
+		drop_spaces(answer);
 		if (!strcasecmp(answer, tail))
 			return 0;
 	}

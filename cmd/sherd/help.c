@@ -70,7 +70,7 @@ static unsigned distance(const char *a, const char *b)
 	return row[width];
 }
 
-const char *help_guess(const char *word)
+char *help_guess(const char *word, char *buffer, size_t size)
 {
 	static const struct {
 		const char *word, *advice;
@@ -83,19 +83,23 @@ const char *help_guess(const char *word)
 		{"encode", "zfec"},
 		{"decode", "zunfec"},
 	};
-	const char *best = "sherd help";
+	const struct verb *best = NULL;
 	unsigned least = 3;
 
 	for (size_t i = 0; i < ARRAY_COUNT(others); i++)
-		if (!strcmp(others[i].word, word))
-			return others[i].advice;
+		if (!strcmp(others[i].word, word)) {
+			snprintf(buffer, size, "%s", others[i].advice);
+			return buffer;
+		}
 	for (size_t i = 0; verbs[i]; i++) {
 		unsigned far = distance(word, verbs[i]->name);
 
 		if (far < least) {
 			least = far;
-			best = verbs[i]->table->usage;
+			best = verbs[i];
 		}
 	}
-	return best;
+	snprintf(buffer, size, "%s%s", best ? "sherd help, or did you mean sherd " : "sherd help",
+		best ? best->name : "");
+	return buffer;
 }

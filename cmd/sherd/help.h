@@ -16,7 +16,8 @@ void help_verb(const struct verb *verb, int argc, char **argv);
 /* help_long(verb): examples first, then all options. */
 void help_long(const struct verb *verb);
 
-/* help_guess(word): "sherd help", or a verb that is spelt much like ${word}. Constant text. */
-const char *help_guess(const char *word);
+/* help_guess(word, buffer, size): what to type instead of a verb that is none; returns the buffer.
+ */
+char *help_guess(const char *word, char *buffer, size_t size);
 
 #endif

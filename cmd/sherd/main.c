@@ -148,10 +148,10 @@ int main(int argc, char **argv)
 		return EXIT_USAGE;
 	}
 	if (!app.verb) {
-		char text[256];
+		char text[256], hint[256];
 
 		snprintf(text, sizeof(text), "no verb '%.200s'", argv[at]);
-		return refuse(text, help_guess(argv[at]));
+		return refuse(text, help_guess(argv[at], hint, sizeof(hint)));
 	}
 	code = globals.version ? run(&app, &globals, 1, argv)
 			       : run(&app, &globals, argc - at, argv + at);
