@@ -156,6 +156,7 @@ void app_note(struct app *app, const char *format, ...)
 	if (vsnprintf(text, sizeof(text), format, arguments) < 0)
 		text[0] = '\0';
 	va_end(arguments);
+	fflush(stdout);
 	meter_hide();
 	say_note("%s", text);
 }

@@ -87,7 +87,7 @@ static void tell_test(struct app *app, const char *name, const struct sherd_plac
 	if (t->message[0])
 		out("  %s\n", t->message);
 	if (t->write_bps && t->read_bps)
-		out("  %s/s to it, %s/s from it, round trip %.1f ms\n",
+		out("  %s/s to it, %s/s from it, round trip %.3g ms\n",
 			out_size(t->write_bps, exact, up), out_size(t->read_bps, exact, down),
 			(double)t->rtt_ns / 1e6);
 	if (t->total)
@@ -443,7 +443,7 @@ static void list_text(
 		out_cell(&t, "%s", *p->domain ? p->domain : "-");
 		out_cell(&t, "%s", p->total ? out_size(p->free, app->g->bytes, size) : "-");
 		if (p->rtt_ns)
-			out_cell(&t, "%.1f ms", (double)p->rtt_ns / 1e6);
+			out_cell(&t, "%.3g ms", (double)p->rtt_ns / 1e6);
 		else
 			out_cell(&t, "-");
 		out_cell(&t, "%s",

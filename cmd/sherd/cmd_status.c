@@ -251,7 +251,7 @@ static void table_row(struct app *app, const struct view *w, size_t i, struct ou
 		out_cell(t, "-");
 	out_cell(t, "%s", known ? out_size(w->status.places[i].bytes, app->g->bytes, size) : "-");
 	if (p->rtt_ns)
-		out_cell(t, "%.1f ms", (double)p->rtt_ns / 1e6);
+		out_cell(t, "%.3g ms", (double)p->rtt_ns / 1e6);
 	else
 		out_cell(t, "-");
 	out_cell(t, "%llu", (unsigned long long)p->read_errors);
