@@ -160,7 +160,7 @@ static int find_latest(const struct sherd_snapshot *list, size_t count, const ch
 static int find_any(const struct sherd_snapshot *list, size_t count, const char *text,
 	const char *host, const struct sherd_snapshot **ret, struct sherd_error *err)
 {
-	uint64_t limit_ns;
+	uint64_t limit_ns = 0;
 	int r = 0;
 
 	*ret = NULL;
