@@ -143,7 +143,7 @@ static int drain_if_large(struct backup *b, struct folder *f, struct sherd_error
 int folder_add(struct backup *b, struct folder *f, const struct tree_entry *e,
 	const struct tree_entry *prior, struct sherd_error *err)
 {
-	size_t slot;
+	size_t slot = 0;
 	int r = new_slot(f, &slot, err);
 
 	if (r == 0)
@@ -158,7 +158,7 @@ int folder_add(struct backup *b, struct folder *f, const struct tree_entry *e,
 int folder_add_raw(
 	struct backup *b, struct folder *f, const struct tree_entry *prior, struct sherd_error *err)
 {
-	size_t slot;
+	size_t slot = 0;
 	int r = new_slot(f, &slot, err);
 
 	if (r)

@@ -133,7 +133,7 @@ int stream_file(struct backup *b, int fd, const struct source_stat *st, struct b
 
 	*ret_failed = 0;
 	while (r == 0 && at < st->length) {
-		uint64_t data, hole, got;
+		uint64_t data, hole, got = 0;
 
 		source_data(b->env, fd, at, st->length, &data, &hole);
 		if (data > at)
