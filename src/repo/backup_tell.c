@@ -69,7 +69,7 @@ static void tell(struct backup *b, const char *path)
 	state->files_done = b->result.files;
 	state->bytes_new = totals.bytes_new;
 	if (b->scan)
-		scan_result(b->scan, &state->files_total, &state->bytes_total);
+		backup_scan_result(b->scan, &state->files_total, &state->bytes_total);
 	health_progress_tell(&b->progress, b->result.bytes, false);
 	state->current = NULL;
 }
