@@ -209,7 +209,7 @@ static int save_stdin(struct backup *b, uint64_t time_ns, struct sherd_error *er
 	e.content_size = b->content.size;
 	backup_owners(b, &e);
 	b->result.files = b->result.files_new = 1;
-	b->result.bytes = b->result.bytes_read = e.length;
+	b->result.bytes = e.length;
 	r = tree_writer_add(w, &e, err);
 	return r ? r : tree_writer_end(w, &b->root, err);
 }

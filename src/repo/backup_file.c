@@ -188,6 +188,7 @@ static int read_small(struct backup *b, struct reading *g, struct sherd_error *e
 		g->failed = errno;
 	else
 		g->got = got;
+	b->result.bytes_read += g->got;
 	return 0;
 }
 
@@ -200,14 +201,10 @@ static int read_large(struct backup *b, struct reading *g, struct sherd_error *e
 
 static int read_once(struct backup *b, struct reading *g, struct sherd_error *err)
 {
-	int r;
-
 	wait_for_clock(b, &g->st);
 	g->is_small = small(b, &g->st);
 	g->got = 0;
-	r = g->is_small ? read_small(b, g, err) : read_large(b, g, err);
-	b->result.bytes_read += g->got;
-	return r;
+	return g->is_small ? read_small(b, g, err) : read_large(b, g, err);
 }
 
 /* Read until it did not change meanwhile, twice at most. */

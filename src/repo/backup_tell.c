@@ -78,7 +78,7 @@ int backup_tell(struct backup *b, const char *name, uint64_t more, struct sherd_
 {
 	struct health_progress *p = &b->progress;
 
-	(void)more;
+	b->result.bytes_read += more;
 	if (sherd_cancel_requested(b->cancel))
 		return err_set(err, SHERD_CANCELLED, "the backup was cancelled");
 	if (!b->progress_begun ||
