@@ -192,6 +192,13 @@ int paths_make_parents(const char *path, struct sherd_error *err)
 	return 0;
 }
 
+int paths_make(const char *path, struct sherd_error *err)
+{
+	CLEANUP(mem_free_at) char *inside = mem_format("%s/", path);
+
+	return inside ? paths_make_parents(inside, err) : err_nomem(err);
+}
+
 bool paths_name_ok(const char *name)
 {
 	size_t size = strlen(name);

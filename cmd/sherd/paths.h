@@ -33,6 +33,9 @@ char *paths_url(const char *text, struct sherd_error *err);
 /* paths_make_parents(path, err): make the folders above ${path}, mode 0700. */
 int paths_make_parents(const char *path, struct sherd_error *err);
 
+/* paths_make(path, err): make the folder and those above it, mode 0700, if they are not there. */
+int paths_make(const char *path, struct sherd_error *err);
+
 /* paths_name_ok(name): may it name a pool or place: letters, digits, '.', '_', '-', no '.' first.
  */
 bool paths_name_ok(const char *name);
