@@ -190,14 +190,14 @@ void links_free(struct links *l);
 
 /* ---- batches (restore_batch.c) ---- */
 
-int batch_add(struct restore *r, struct folder *f, const struct tree_entry *e);
-void batch_flush(struct restore *r); /* hand over what is gathered */
+int restore_batch_add(struct restore *r, struct folder *f, const struct tree_entry *e);
+void restore_batch_flush(struct restore *r); /* hand over what is gathered */
 void batch_drop(struct restore *r);  /* forget it */
 
 /* ---- folders (restore_folder.c) ---- */
 
-/* folder_enter(r, e, leading): the walk goes into a folder. Lazily: nothing is made yet. */
-int folder_enter(struct restore *r, const struct tree_entry *e, bool leading);
+/* restore_folder_enter(r, e, leading): the walk goes into a folder. Lazily: nothing is made yet. */
+int restore_folder_enter(struct restore *r, const struct tree_entry *e, bool leading);
 /* folder_ready(r): make or find the folder the walk is in, and those around it. False: blocked. */
 bool folder_ready(struct restore *r);
 /* folder_leave(r): the walk is done with it. */

@@ -96,7 +96,7 @@ static int push(struct restore *r, struct folder *f)
 	return 0;
 }
 
-int folder_enter(struct restore *r, const struct tree_entry *e, bool leading)
+int restore_folder_enter(struct restore *r, const struct tree_entry *e, bool leading)
 {
 	struct tree_entry without = *e;
 	struct folder *f = folder_new(e->name, e->name_size);
@@ -124,7 +124,7 @@ static void wait_for_files(struct restore *r, struct folder *f)
 	pthread_mutex_unlock(&r->lock);
 	if (!pending)
 		return;
-	batch_flush(r);
+	restore_batch_flush(r);
 	pthread_mutex_lock(&r->lock);
 	while (f->pending)
 		pthread_cond_wait(&r->settled, &r->lock);

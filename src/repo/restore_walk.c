@@ -80,7 +80,7 @@ static void lost_folder(struct restore *r, struct folder *f, int code)
 static void visit_folder(
 	struct restore *r, const struct tree_entry *e, enum wanted wanted, const char *path)
 {
-	int code = folder_enter(r, e, wanted == WANTED_WAY || is_above_saved(r, path));
+	int code = restore_folder_enter(r, e, wanted == WANTED_WAY || is_above_saved(r, path));
 	struct folder *f;
 
 	if (code) {
@@ -108,7 +108,7 @@ static void visit_other(struct restore *r, struct folder *f, const struct tree_e
 	if (e->type == TREE_FILE && e->has_link)
 		restore_linked(r, f, e);
 	else if (e->type == TREE_FILE)
-		code = batch_add(r, f, e);
+		code = restore_batch_add(r, f, e);
 	else if (e->type == TREE_SYMLINK)
 		code = folder_keep_link(r, f, e);
 	else
@@ -236,7 +236,7 @@ void restore_walk(struct restore *r, const uint8_t *root, size_t root_size)
 void restore_close(struct restore *r)
 {
 	if (restore_going(r))
-		batch_flush(r);
+		restore_batch_flush(r);
 	else
 		batch_drop(r);
 	while (r->depth)

@@ -47,7 +47,8 @@ static void remove_in(int folder)
 			continue;
 		if (unlinkat(folder, d->d_name, 0) == 0)
 			continue;
-		(void)fchmodat(folder, d->d_name, 0700, 0);
+		if (fchmodat(folder, d->d_name, 0700, 0) != 0)
+			continue;
 		below = openat(folder, d->d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
 		if (below >= 0) {
 			if (unlinkat(folder, d->d_name, AT_REMOVEDIR) != 0)
