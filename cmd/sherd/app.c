@@ -161,6 +161,14 @@ void app_note(struct app *app, const char *format, ...)
 	say_note("%s", text);
 }
 
+const char *place_why(const struct sherd_place_info *place)
+{
+	char start[SHERD_POOL_NAME_MAX + 16];
+	int size = snprintf(start, sizeof(start), "place '%s': ", place->name);
+
+	return strncmp(place->why, start, (size_t)size) ? place->why : place->why + size;
+}
+
 char *app_pool_id_text(const uint8_t id[SHERD_POOL_ID_SIZE], char buffer[16])
 {
 	snprintf(buffer, 16, "%02x%02x-%02x%02x", id[0], id[1], id[2], id[3]);
@@ -345,7 +353,7 @@ int app_open_repo(struct app *app, enum app_access access)
 	if (code)
 		return code;
 	options.cache = app->cache;
-	if (paths_make_parents(app->cache, &err)) {
+	if (paths_make(app->cache, &err)) {
 		say_warning("%s: working without a cache", err.message);
 		options.cache = NULL;
 	}

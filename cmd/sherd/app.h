@@ -118,6 +118,9 @@ struct json *app_json(struct app *app, const char *type);
 /* app_note(app, format, ...): on standard error, but with -q or --json. */
 void app_note(struct app *app, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
+/* place_why(place): why it is not ONLINE, without the name that the library puts before it. */
+const char *place_why(const struct sherd_place_info *place);
+
 /* app_pool_id_text(id, buffer): "7c29-b2a0", for people. */
 char *app_pool_id_text(const uint8_t id[SHERD_POOL_ID_SIZE], char buffer[16]);
 

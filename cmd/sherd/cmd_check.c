@@ -68,6 +68,18 @@ static enum exit_code judge(const struct sherd_check_result *r)
 	return EXIT_OK;
 }
 
+/* How often a place gave something else than what was stored, since the pool was made here. */
+static uint64_t lies_of(struct app *app, const char *name)
+{
+	size_t count = 0;
+	const struct sherd_place_info *places = sherd_pool_places(app->pool, 0, &count);
+
+	for (size_t i = 0; places && i < count; i++)
+		if (!strcmp(places[i].name, name))
+			return places[i].lies;
+	return 0;
+}
+
 static void table_row(struct app *app, const struct sherd_place_check *p, struct out_table *t)
 {
 	char size[UNITS_SIZE];
@@ -77,6 +89,7 @@ static void table_row(struct app *app, const struct sherd_place_check *p, struct
 		(unsigned long long)p->shares_wanted);
 	out_cell(t, "%llu", (unsigned long long)(p->shares_missing + p->records_missing));
 	out_cell(t, "%llu", (unsigned long long)(p->shares_bad + p->records_bad));
+	out_cell(t, "%llu", (unsigned long long)lies_of(app, p->name));
 	out_cell(t, "%s", out_size(p->bytes_verified, app->g->bytes, size));
 	out_cell(t, "%s", p->unreachable ? "cannot be reached" : "");
 }
@@ -84,8 +97,9 @@ static void table_row(struct app *app, const struct sherd_place_check *p, struct
 static void tell(struct app *app, const struct sherd_check_result *r, unsigned full_spare)
 {
 	CLEANUP(out_table_release)
-	struct out_table t = {.columns = 6, .right = 0x1e};
-	static const char *const heads[] = {"place", "packs", "missing", "bad", "verified", ""};
+	struct out_table t = {.columns = 7, .right = 0x3e};
+	static const char *const heads[] = {
+		"place", "packs", "missing", "bad", "lied", "verified", ""};
 	char a[UNITS_SIZE], b[UNITS_SIZE];
 	enum exit_code code = judge(r);
 

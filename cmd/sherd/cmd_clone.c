@@ -122,7 +122,8 @@ static void tell_places(const struct sherd_place_info *places, size_t count, con
 	out("Pool %s: %zu of %zu places answer", pool, up, count);
 	for (size_t i = 0, told = 0; i < count; i++)
 		if (!answers(&places[i]))
-			out("%s%s: %s", told++ ? "; " : " (", places[i].name, places[i].why);
+			out("%s%s: %s", told++ ? "; " : " (", places[i].name,
+				place_why(&places[i]));
 	out("%s\n", up < count ? ")." : ".");
 }
 
@@ -162,6 +163,8 @@ static int tell(struct app *app)
 		json_end(j);
 		return EXIT_OK;
 	}
+	if (app->g->quiet)
+		return EXIT_OK;
 	places = sherd_pool_places(app->pool, 0, &place_count);
 	if (places)
 		tell_places(places, place_count, app->pool_name);

@@ -169,6 +169,8 @@ static void tell(struct app *app, const struct values *v, const uint8_t *id, con
 		json_end(j);
 		return;
 	}
+	if (v->g.quiet)
+		return;
 	out("Pool %s %s made. %ld share%s rebuild%s anything. No places yet.\n", app->pool_name,
 		app_pool_id_text(id, text), v->k, v->k == 1 ? "" : "s", v->k == 1 ? "s" : "");
 	app_note(app, "Next: sherd place add NAME URL%s",

@@ -79,6 +79,7 @@ static bool test_failed(const struct sherd_place_test *t)
 static void tell_test(struct app *app, const char *name, const struct sherd_place_test *t)
 {
 	char up[UNITS_SIZE], down[UNITS_SIZE], space[UNITS_SIZE], total[UNITS_SIZE];
+	char time[TIMES_SIZE];
 	bool exact = app->g->bytes;
 
 	out("testing %s ... write %s, read %s, list %s, remove %s, overwrite refused: %s\n", name,
@@ -87,9 +88,9 @@ static void tell_test(struct app *app, const char *name, const struct sherd_plac
 	if (t->message[0])
 		out("  %s\n", t->message);
 	if (t->write_bps && t->read_bps)
-		out("  %s/s to it, %s/s from it, round trip %.3g ms\n",
+		out("  %s/s to it, %s/s from it, round trip %s\n",
 			out_size(t->write_bps, exact, up), out_size(t->read_bps, exact, down),
-			(double)t->rtt_ns / 1e6);
+			times_latency(t->rtt_ns, time));
 	if (t->total)
 		out("  %s free of %s\n", out_size(t->free, exact, space),
 			out_size(t->total, exact, total));
@@ -215,6 +216,8 @@ static void tell_added(struct app *app, const char *name, const char *url)
 		json_end(j);
 		return;
 	}
+	if (app->g->quiet)
+		return;
 	out("Place %s added: the pool has %zu.\n", name, count);
 	if (count < info.k)
 		app_note(app,
@@ -344,7 +347,7 @@ static int run_set(struct app *app, char **words, int count)
 		json_text(j, "set", words[0]);
 		json_path(j, "url", url);
 		json_end(j);
-	} else {
+	} else if (!app->g->quiet) {
 		out("Place %s is at %s.\n", words[0], url);
 	}
 	return EXIT_OK;
@@ -409,7 +412,7 @@ static int run_remove(struct app *app, const struct values *v, char **words, int
 
 		json_text(j, "removed", words[0]);
 		json_end(j);
-	} else {
+	} else if (!v->g.quiet) {
 		out("Place %s removed: the pool has %zu.\n", words[0], places - 1);
 		app_note(app, "Next: sherd repair makes its shares again at other places");
 	}
@@ -442,10 +445,7 @@ static void list_text(
 		out_cell_shaded(&t, shade_of(p->state), sherd_place_state_text(p->state));
 		out_cell(&t, "%s", *p->domain ? p->domain : "-");
 		out_cell(&t, "%s", p->total ? out_size(p->free, app->g->bytes, size) : "-");
-		if (p->rtt_ns)
-			out_cell(&t, "%.3g ms", (double)p->rtt_ns / 1e6);
-		else
-			out_cell(&t, "-");
+		out_cell(&t, "%s", times_latency(p->rtt_ns, time));
 		out_cell(&t, "%s",
 			!p->last_ok_ns        ? "never"
 			: now < p->last_ok_ns ? "0 s"
@@ -455,7 +455,7 @@ static void list_text(
 	out_table_print(&t);
 	for (size_t i = 0; i < count; i++)
 		if (places[i].why[0])
-			out("%s: %s\n", places[i].name, places[i].why);
+			out("%s: %s\n", places[i].name, place_why(&places[i]));
 }
 
 static void list_json(struct app *app, const struct sherd_place_info *places, size_t count)

@@ -136,7 +136,7 @@ static void tell_status(const struct view *w)
 		out("%s%s", told++ ? "; " : "", p->name);
 		if (is_trouble(p))
 			out(" is %s%s%s%s", sherd_place_state_text(p->state), p->why[0] ? " (" : "",
-				p->why, p->why[0] ? ")" : "");
+				place_why(p), p->why[0] ? ")" : "");
 		if (missing)
 			out("%s lacks %s of %s packs", is_trouble(p) ? "," : "",
 				out_count(missing, a),
@@ -250,10 +250,7 @@ static void table_row(struct app *app, const struct view *w, size_t i, struct ou
 	else
 		out_cell(t, "-");
 	out_cell(t, "%s", known ? out_size(w->status.places[i].bytes, app->g->bytes, size) : "-");
-	if (p->rtt_ns)
-		out_cell(t, "%.3g ms", (double)p->rtt_ns / 1e6);
-	else
-		out_cell(t, "-");
+	out_cell(t, "%s", times_latency(p->rtt_ns, time));
 	out_cell(t, "%llu", (unsigned long long)p->read_errors);
 	out_cell(t, "%llu", (unsigned long long)p->write_errors);
 	out_cell(t, "%llu", (unsigned long long)p->lies);

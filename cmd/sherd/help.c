@@ -20,10 +20,10 @@ void help_all(FILE *out)
 		fprintf(out, "  %-12s %s\n", verbs[i]->name, verbs[i]->summary);
 	}
 	fputs("\nFirst steps:\n"
-	      "  sherd plan --places 5              how many shares may be lost, and what it costs\n"
-	      "  sherd init home -k 3               make a pool\n"
-	      "  sherd place add usb /mnt/usb/sherd add places, one after the other\n"
-	      "  sherd backup ~/Documents           back up\n\n"
+	      "  sherd plan --places 5             how safe, at what cost\n"
+	      "  sherd init home -k 3              make a pool\n"
+	      "  sherd place add usb /mnt/usb/s    add places, one after the other\n"
+	      "  sherd backup ~/Documents          back up\n\n"
 	      "sherd help VERB explains a verb; sherd VERB -h lists its options.\n",
 		out);
 }

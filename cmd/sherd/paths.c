@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <pwd.h>
 #include <stdlib.h>
 #include <string.h>
@@ -131,6 +132,30 @@ static size_t scheme_size(const char *text)
 	return size >= 2 && text[size] == ':' ? size + 1 : 0;
 }
 
+/* The folder that holds ${path}, without links and "..", and its last part; or the whole path if it
+ * is there. What cannot be found stays as it is. */
+static char *resolved(char *path, struct sherd_error *err)
+{
+	char folder[PATH_MAX];
+	char *slash = strrchr(path, '/'), *whole;
+
+	if (realpath(path, folder)) {
+		whole = mem_format("%s", folder);
+	} else {
+		*slash = '\0';
+		whole = realpath(*path ? path : "/", folder)
+				? mem_format("%s/%s", strcmp(folder, "/") ? folder : "", slash + 1)
+				: NULL;
+		*slash = '/';
+		if (!whole)
+			whole = mem_format("%s", path);
+	}
+	mem_free(path);
+	if (!whole)
+		err_nomem(err);
+	return whole;
+}
+
 char *paths_url(const char *text, struct sherd_error *err)
 {
 	size_t size = scheme_size(text);
@@ -146,7 +171,7 @@ char *paths_url(const char *text, struct sherd_error *err)
 	/* A trailing slash means the same folder. */
 	for (size_t end = url ? strlen(url) : 0; end > 1 && url[end - 1] == '/'; end--)
 		url[end - 1] = '\0';
-	return url;
+	return url ? resolved(url, err) : NULL;
 }
 
 int paths_make_parents(const char *path, struct sherd_error *err)
@@ -165,6 +190,13 @@ int paths_make_parents(const char *path, struct sherd_error *err)
 		*at = '/';
 	}
 	return 0;
+}
+
+int paths_make(const char *path, struct sherd_error *err)
+{
+	CLEANUP(mem_free_at) char *inside = mem_format("%s/", path);
+
+	return inside ? paths_make_parents(inside, err) : err_nomem(err);
 }
 
 bool paths_name_ok(const char *name)

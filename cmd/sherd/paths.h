@@ -26,11 +26,15 @@ char *paths_cache(const struct globals *g, const char *pool, struct sherd_error 
 /* paths_absolute(path, err): the working folder is put before a relative one. */
 char *paths_absolute(const char *path, struct sherd_error *err);
 
-/* paths_url(text, err): a place as it is stored: URLs as they are, plain paths absolute. */
+/* paths_url(text, err): a place as it is stored: URLs as they are, plain paths absolute and,
+ * as far as they are there, without links and "..". */
 char *paths_url(const char *text, struct sherd_error *err);
 
 /* paths_make_parents(path, err): make the folders above ${path}, mode 0700. */
 int paths_make_parents(const char *path, struct sherd_error *err);
+
+/* paths_make(path, err): make the folder and those above it, mode 0700, if they are not there. */
+int paths_make(const char *path, struct sherd_error *err);
 
 /* paths_name_ok(name): may it name a pool or place: letters, digits, '.', '_', '-', no '.' first.
  */

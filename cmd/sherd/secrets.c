@@ -262,6 +262,9 @@ static int kit(void *context, char *buffer, size_t size, size_t *ret_size, struc
 		return ask_lines("Type the secret lines of the recovery kit, then an empty line:\n",
 			buffer, size, ret_size, err);
 	r = paths_read(s->kit_file, SECRETS_KIT_MAX, &text, &length, err);
+	/* NOTFOUND would mean that there is none, and the passphrase is asked for. */
+	if (r == SHERD_NOTFOUND)
+		return err_set(err, SHERD_IO, "no recovery kit is at '%s'", s->kit_file);
 	if (r)
 		return err_wrap(err, r, "cannot read the recovery kit");
 	if (length < size) {

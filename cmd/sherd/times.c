@@ -66,6 +66,17 @@ char *times_exact(uint64_t ns, char buffer[TIMES_SIZE])
 	return buffer;
 }
 
+char *times_latency(uint64_t ns, char buffer[TIMES_SIZE])
+{
+	if (!ns)
+		snprintf(buffer, TIMES_SIZE, "-");
+	else if (ns < 1000000)
+		snprintf(buffer, TIMES_SIZE, "%" PRIu64 " us", (ns + 999) / 1000);
+	else
+		snprintf(buffer, TIMES_SIZE, "%.1f ms", (double)ns / 1e6);
+	return buffer;
+}
+
 char *times_age(uint64_t ns, char buffer[TIMES_SIZE])
 {
 	uint64_t s = ns / second_ns;

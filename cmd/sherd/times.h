@@ -16,6 +16,8 @@ char *times_minute(uint64_t ns, char buffer[TIMES_SIZE]);
 char *times_second(uint64_t ns, char buffer[TIMES_SIZE]);
 /* "2026-11-20T10:02:11.123456789+01:00" */
 char *times_exact(uint64_t ns, char buffer[TIMES_SIZE]);
+/* "7 us", "21.3 ms", of a short length of time; "-" for 0 */
+char *times_latency(uint64_t ns, char buffer[TIMES_SIZE]);
 /* "8 s", "12 min", "2 h", "3 d", of a length of time */
 char *times_age(uint64_t ns, char buffer[TIMES_SIZE]);
 
