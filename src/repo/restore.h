@@ -105,7 +105,6 @@ struct restore {
 	struct batch *batch; /* being gathered */
 	struct links *links;
 	atomic_uint_fast64_t reserved; /* bytes written or about to be */
-	atomic_uint_fast64_t bad_shares;
 	atomic_bool stopped;
 
 	pthread_mutex_t lock;
@@ -183,7 +182,7 @@ void restore_file(struct restore *r, struct restorer *w, struct folder *f,
 void restore_special(
 	struct restore *r, struct restorer *w, struct folder *f, const struct tree_entry *e);
 
-/* restore_linked(r, f, e): a file with more than one name: written once, then linked.
+/* restore_linked(r, f, e): an entry with more than one name: made once, then linked.
  * restore_links.c */
 void restore_linked(struct restore *r, struct folder *f, const struct tree_entry *e);
 void links_free(struct links *l);

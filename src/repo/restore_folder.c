@@ -334,7 +334,11 @@ static void make_links(struct restore *r, struct folder *f)
 		struct kept_entry *kept;
 
 		memcpy(&kept, f->links.data + at, sizeof(kept));
-		if (restore_going(r))
+		if (!restore_going(r))
+			break;
+		if (kept->entry.has_link)
+			restore_linked(r, f, &kept->entry);
+		else
 			restore_special(r, r->walker, f, &kept->entry);
 	}
 	drop_links(f);

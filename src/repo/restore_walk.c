@@ -105,12 +105,12 @@ static void visit_other(struct restore *r, struct folder *f, const struct tree_e
 
 	if (!folder_ready(r))
 		return;
-	if (e->type == TREE_FILE && e->has_link)
+	if (e->type == TREE_SYMLINK)
+		code = folder_keep_link(r, f, e);
+	else if (e->has_link)
 		restore_linked(r, f, e);
 	else if (e->type == TREE_FILE)
 		code = batch_add(r, f, e);
-	else if (e->type == TREE_SYMLINK)
-		code = folder_keep_link(r, f, e);
 	else
 		restore_special(r, r->walker, f, e);
 	if (code)

@@ -106,6 +106,7 @@ static void test_open(void **state)
 	assert_int_equal(target_open(&t, env_system(), "", true, &err), SHERD_INVALID);
 	assert_int_equal(target_open(&t, env_system(), NULL, true, &err), SHERD_INVALID);
 	fail_call(f, FAULTENV_MKDIRAT, 1, ENOSPC);
+	f->fault.fail_on = true;
 	assert_int_equal(target_open(&t, &f->fault.env, treefix_path(f->path, "new"), true, &err),
 		SHERD_NOSPACE);
 }

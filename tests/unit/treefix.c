@@ -206,6 +206,11 @@ void treefix_kinds(const char *folder)
 	assert_int_equal(
 		link(treefix_path(folder, "text"), treefix_path(folder, "folder/inner/third")), 0);
 	treefix_text(folder, "folder/inner/file", "deep");
+	assert_int_equal(linkat(AT_FDCWD, treefix_path(folder, "link"), AT_FDCWD,
+				 treefix_path(folder, "folder/link"), 0),
+		0);
+	assert_int_equal(
+		link(treefix_path(folder, "pipe"), treefix_path(folder, "folder/inner/pipe")), 0);
 	make_privileged(folder);
 	if (setxattr(treefix_path(folder, "text"), "user.sherd", "value", 5, 0) == 0)
 		assert_int_equal(
