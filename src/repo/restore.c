@@ -89,11 +89,11 @@ static void release(struct restore *r)
 {
 	tasks_free(r->tasks);
 	while (r->depth)
-		folder_free(r, r->chain[--r->depth]);
+		restore_folder_free(r, r->chain[--r->depth]);
 	mem_free(r->chain);
 	bytes_release(&r->path);
 	descent_release(&r->descent);
-	links_free(r->links);
+	restore_links_free(r->links);
 	patterns_free(r->includes);
 	patterns_free(r->excludes);
 	mem_free(r->only);
@@ -127,14 +127,14 @@ static int walk_from(struct restore *r, char *path, const struct tree_entry *e)
 
 	if (e->type != TREE_FOLDER)
 		cut_last(path);
-	code = folder_first(r, path);
+	code = restore_folder_first(r, path);
 	if (code)
 		return code;
 	if (e->type == TREE_FOLDER) {
 		struct folder *first = r->chain[0];
 
 		if (first->made) {
-			first->kept = kept_entry_new(e);
+			first->kept = restore_keep(e);
 			if (!first->kept)
 				return SHERD_NOMEM;
 		}
@@ -186,7 +186,7 @@ static int run(struct restore *r, struct sherd_error *err)
 			return code;
 		r->only = TAKE(path);
 	}
-	if (folder_first(r, "") != 0)
+	if (restore_folder_first(r, "") != 0)
 		return err_nomem(err);
 	restore_walk(r, root, root_size);
 	return 0;

@@ -59,13 +59,13 @@ static void run(void *context)
 	mem_free(b);
 }
 
-void batch_flush(struct restore *r)
+void restore_batch_flush(struct restore *r)
 {
 	if (r->batch)
 		tasks_submit(r->tasks, run, TAKE(r->batch));
 }
 
-void batch_drop(struct restore *r)
+void restore_batch_drop(struct restore *r)
 {
 	struct batch *b = TAKE(r->batch);
 
@@ -77,10 +77,10 @@ void batch_drop(struct restore *r)
 	mem_free(b);
 }
 
-int batch_add(struct restore *r, struct folder *f, const struct tree_entry *e)
+int restore_batch_add(struct restore *r, struct folder *f, const struct tree_entry *e)
 {
 	struct batch *b = r->batch;
-	struct kept_entry *kept = kept_entry_new(e);
+	struct kept_entry *kept = restore_keep(e);
 
 	if (!b) {
 		b = mem_array(1, sizeof(*b));
@@ -98,6 +98,6 @@ int batch_add(struct restore *r, struct folder *f, const struct tree_entry *e)
 	f->pending++;
 	pthread_mutex_unlock(&r->lock);
 	if (b->count == BATCH_FILES || b->bytes >= BATCH_BYTES)
-		batch_flush(r);
+		restore_batch_flush(r);
 	return 0;
 }

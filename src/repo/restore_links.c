@@ -43,7 +43,7 @@ static struct group **bucket(struct links *l, const struct tree_entry *e)
 
 static_assert(BUCKETS == 1 << (64 - 52), "a bucket for each value");
 
-void links_free(struct links *l)
+void restore_links_free(struct links *l)
 {
 	if (!l)
 		return;
