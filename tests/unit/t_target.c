@@ -270,7 +270,7 @@ static void test_listing(void **state)
 {
 	struct fixture *f = *state;
 	struct target_names names;
-	unsigned many = 3000;
+	unsigned many = 1500;
 	char name[32];
 
 	for (unsigned i = 0; i < many; i++) {
@@ -303,7 +303,7 @@ static void test_deleting(void **state)
 	int at = dup(f->t.root);
 
 	assert_int_equal(mkdirat(at, "top", 0700), 0);
-	for (int i = 0; i < 2000; i++) { /* deep, with something at each level */
+	for (int i = 0; i < 300; i++) { /* deep, with something at each level */
 		int below = openat(at, i ? "d" : "top", O_RDONLY | O_DIRECTORY);
 
 		assert_true(below >= 0);
@@ -315,7 +315,7 @@ static void test_deleting(void **state)
 		assert_int_equal(mknodat(at, "pipe", S_IFIFO | 0600, 0), 0);
 	}
 	close(at);
-	for (unsigned i = 0; i < 2000; i++) {
+	for (unsigned i = 0; i < 700; i++) {
 		snprintf(name, sizeof(name), "top/file %u", i);
 		treefix_text(f->path, name, "");
 	}
@@ -324,7 +324,7 @@ static void test_deleting(void **state)
 	assert_int_equal(target_delete(&f->t, f->t.root, "none", NULL), ENOENT);
 	sherd_cancel_request(&cancel);
 	assert_int_equal(target_delete(&f->t, f->t.root, "top", &cancel), ECANCELED);
-	fail_call(f, FAULTENV_UNLINKAT, 4000, EACCES);
+	fail_call(f, FAULTENV_UNLINKAT, 900, EACCES);
 	assert_int_equal(target_delete(&f->t, f->t.root, "top", NULL), EACCES);
 	assert_int_equal(target_delete(&f->t, f->t.root, "top", NULL), 0);
 	assert_false(treefix_there(f->path, "top"));
