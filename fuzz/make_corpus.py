@@ -238,8 +238,41 @@ def make_control():
         write('control', seed, bytes([kind]) + data)
 
 
+def make_catalogs():
+    def catalog(vector, facts):
+        out = struct.pack('<HHI', 1, 0, len(vector))
+        out += b''.join(device * 16 + struct.pack('<Q', seq) for device, seq in vector)
+        out += struct.pack('<I', len(facts))
+        for device, seq, number, kind, payload in facts:
+            out += device * 16 + struct.pack('<QIB3xI', seq, number, kind, len(payload)) + payload
+        return out
+
+    def pair(one, two):
+        return struct.pack('<I', len(one)) + one + two
+
+    empty = catalog([], [])
+    one = catalog([(b'a', 3), (b'b', 1)], [(b'a', 1, 0, 1, b'first'), (b'a', 3, 0, 1, b'third'), (b'b', 1, 0, 1, b'')])
+    two = catalog([(b'a', 2), (b'c', 1 << 40)],
+                  [(b'a', 1, 0, 1, b'first'), (b'a', 2, 0, 1, b'second'), (b'c', 1 << 40, 0, 200, b'unknown')])
+    fork = catalog([(b'a', 3)], [(b'a', 3, 0, 1, b'other')])
+    last = catalog([(b'a', (1 << 64) - 1)], [(b'a', (1 << 64) - 1, 7, 1, b'last')])
+    write('catalog', 'good-empty', pair(empty, empty))
+    write('catalog', 'good-into-empty', pair(empty, one))
+    write('catalog', 'good-two', pair(one, two))
+    write('catalog', 'good-fork', pair(one, fork))
+    write('catalog', 'good-last', pair(last, one))
+    write('catalog', 'bad-cut', pair(one, two[:-1]))
+    write('catalog', 'bad-size', pair(one, two)[:100])
+    write('catalog', 'bad-behind-end', pair(one, two + b'x'))
+    write('catalog', 'bad-counts', pair(flip(one, 7, 0xff), flip(one, 59, 0xff)))
+    write('catalog', 'bad-not-covered', pair(catalog([(b'a', 1)], [(b'a', 2, 0, 1, b'x')]), empty))
+    write('catalog', 'bad-newer', pair(flip(one, 0, 2), one))
+    write('catalog', 'bad-order', pair(catalog([(b'b', 1), (b'a', 1)], []), empty))
+
+
 make_headers()
 make_control()
 make_sets()
 make_share_heads()
 make_refs()
+make_catalogs()

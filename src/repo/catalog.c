@@ -222,6 +222,8 @@ const struct catalog_known *catalog_vector_at(const struct catalog *c, size_t in
 
 void catalog_write(const struct catalog *c, struct bytes *out)
 {
+	size_t start = out->size;
+
 	if (!bytes_reserve(out, (size_t)c->size))
 		return;
 	bytes_u16(out, FORMAT);
@@ -244,6 +246,7 @@ void catalog_write(const struct catalog *c, struct bytes *out)
 		bytes_u32(out, fact->size);
 		bytes_add(out, fact->payload, fact->size);
 	}
+	assert(out->size - start == c->size);
 }
 
 static int bad(struct sherd_error *err, const char *why)
