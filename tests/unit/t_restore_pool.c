@@ -33,7 +33,10 @@ struct fixture {
 	unsigned notes[SHERD_NOTE_DELETED + 1];
 	char lost[4][256];
 	char share[256], place[64]; /* of the last note of a share */
-	bool keep;                  /* the index that is open, for the next restore */
+	int why;                    /* code of the last note of something lost */
+	bool cached;                /* the index is kept in `cache` */
+	char *cache;
+	bool keep; /* the next restore uses the repo that is open */
 };
 
 static int note(void *context, const struct sherd_note *n)
@@ -42,6 +45,8 @@ static int note(void *context, const struct sherd_note *n)
 
 	if (n->kind == SHERD_NOTE_LOST && f->notes[n->kind] < 4)
 		snprintf(f->lost[f->notes[n->kind]], 256, "%s", n->path);
+	if (n->kind == SHERD_NOTE_LOST)
+		f->why = n->why->code;
 	if (n->kind == SHERD_NOTE_SHARE) {
 		snprintf(f->share, sizeof(f->share), "%s", n->path);
 		snprintf(f->place, sizeof(f->place), "%s", n->place ? n->place : "");
@@ -62,9 +67,11 @@ static void backup(struct fixture *f)
 
 static void open_repo(struct fixture *f)
 {
+	struct sherd_repo_options options = {.cache = f->cached ? f->cache : NULL};
+
 	sherd_repo_free(f->repo);
 	f->repo = NULL;
-	if (sherd_repo_open(f->pool, NULL, &f->repo, &f->err) != 0)
+	if (sherd_repo_open(f->pool, &options, &f->repo, &f->err) != 0)
 		fail_msg("%s", f->err.message);
 }
 
@@ -77,6 +84,7 @@ static int setup(void **state)
 	f->pool = ctlfix_make(f->ctl, "device", PLACES);
 	f->source = treefix_folder();
 	f->target = treefix_folder();
+	f->cache = treefix_folder();
 	open_repo(f);
 	*state = f;
 	return 0;
@@ -91,11 +99,12 @@ static int teardown(void **state)
 	ctlfix_free(f->ctl);
 	treefix_remove(f->source);
 	treefix_remove(f->target);
+	treefix_remove(f->cache);
 	free(f);
 	return 0;
 }
 
-/* The newest snapshot's folder into a fresh target; unless `keep`, with nothing remembered. */
+/* The newest snapshot's folder into a fresh target, by a repo that has read nothing yet. */
 static int restore(struct fixture *f)
 {
 	struct sherd_repo_hooks hooks = {.note = note, .context = f};
@@ -111,8 +120,7 @@ static int restore(struct fixture *f)
 		open_repo(f);
 	snapshots = sherd_snapshots(f->repo, &count);
 	assert_true(count > 0);
-	return sherd_restore(
-		f->repo, &snapshots[count - 1], &options, &hooks, &f->result, &f->err);
+	return sherd_restore(f->repo, &snapshots[count - 1], &options, &hooks, &f->result, &f->err);
 }
 
 static void restore_well(struct fixture *f)
@@ -202,6 +210,8 @@ static void test_lost_pack(void **state)
 	char names[SHARES_MAX][128];
 	char path[512];
 
+	f->cached = true;
+	open_repo(f);
 	treefix_text(f->source, "first", "saved at first");
 	assert_int_equal(mkdir(treefix_path(f->source, "folder"), 0755), 0);
 	treefix_text(f->source, "folder/early", "saved at first, too");
@@ -219,7 +229,6 @@ static void test_lost_pack(void **state)
 	assert_same_trees(f->source, f->target, 0);
 	for (unsigned place = 0; place < PLACES - 1; place++)
 		assert_true(place_mem_drop(f->ctl->store[place], names[place]));
-	f->keep = true;
 	restore_well(f);
 	assert_int_equal(f->result.lost, 2);
 	assert_int_equal(f->result.files, 1);
@@ -237,17 +246,30 @@ static void test_places_down(void **state)
 {
 	struct fixture *f = *state;
 
+	f->cached = true;
+	open_repo(f);
 	treefix_text(f->source, "file", "text");
 	backup(f);
 	ctlfix_break(f->ctl, 0, WRAP_FAULT_OFFLINE, 0);
 	ctlfix_break(f->ctl, 2, WRAP_FAULT_OFFLINE, 0);
 	restore_well(f);
 	assert_same_trees(f->source, f->target, 0);
-	ctlfix_break(f->ctl, 3, WRAP_FAULT_OFFLINE, 0);
-	f->keep = true;
-	(void)restore(f); /* what was read a moment ago may still be in memory */
-	assert_true(f->result.lost == 0 || f->notes[SHERD_NOTE_LOST] == f->result.lost);
 	ctlfix_mend(f->ctl);
+	/* The catalog and the trees are in a newer pack, which is read when the repo is opened. */
+	treefix_text(f->source, "second", "text of the second");
+	backup(f);
+	open_repo(f);
+	for (unsigned place = 1; place < PLACES; place++)
+		ctlfix_break(f->ctl, place, WRAP_FAULT_OFFLINE, 0);
+	f->keep = true;
+	restore_well(f);
+	assert_int_equal(f->result.lost, f->notes[SHERD_NOTE_LOST]);
+	assert_int_equal(f->result.lost, 1);
+	assert_int_equal(f->result.files, 1);
+	assert_int_equal(f->why, SHERD_QUORUM);
+	ctlfix_mend(f->ctl);
+	restore_well(f);
+	assert_same_trees(f->source, f->target, 0);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
