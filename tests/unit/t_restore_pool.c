@@ -248,7 +248,7 @@ static void test_places_down(void **state)
 
 	f->cached = true;
 	open_repo(f);
-	treefix_text(f->source, "file", "text");
+	treefix_kinds(f->source); /* with a file larger than what is read to open a repo */
 	backup(f);
 	ctlfix_break(f->ctl, 0, WRAP_FAULT_OFFLINE, 0);
 	ctlfix_break(f->ctl, 2, WRAP_FAULT_OFFLINE, 0);
@@ -264,8 +264,7 @@ static void test_places_down(void **state)
 	f->keep = true;
 	restore_well(f);
 	assert_int_equal(f->result.lost, f->notes[SHERD_NOTE_LOST]);
-	assert_int_equal(f->result.lost, 1);
-	assert_int_equal(f->result.files, 1);
+	assert_true(f->result.lost > 0 && f->result.files > 0);
 	assert_int_equal(f->why, SHERD_QUORUM);
 	ctlfix_mend(f->ctl);
 	restore_well(f);
