@@ -214,14 +214,13 @@ static int read_whole(struct backup *b, struct reading *g, struct sherd_error *e
 		struct source_stat after;
 		int r;
 
-		if (!S_ISREG(g->st.type_mode)) {
-			g->failed = ENOENT; /* another thing has the name now */
-			return 0;
-		}
 		r = read_once(b, g, err);
-		if (r || g->failed)
+		if (r)
 			return r;
-		g->failed = source_stat(b->env, g->fd, "", &after);
+		if (source_stat(b->env, g->fd, "", &after) != 0)
+			g->failed = g->failed ? g->failed : EIO;
+		else if (!S_ISREG(after.type_mode))
+			g->failed = ENOENT; /* another thing has the name now */
 		if (g->failed)
 			return 0;
 		if (source_same(&g->st, &after))
