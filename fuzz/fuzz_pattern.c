@@ -3,6 +3,7 @@
  * fuzz_pattern.c - lines of patterns, an empty line, and a path: refused as a whole, or every
  * question is answered, and a folder that may hold nothing holds nothing.
  */
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
