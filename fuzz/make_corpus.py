@@ -270,9 +270,79 @@ def make_catalogs():
     write('catalog', 'bad-order', pair(catalog([(b'b', 1), (b'a', 1)], []), empty))
 
 
+def field(tag, data):
+    return tag.to_bytes(2, 'little') + len(data).to_bytes(4, 'little') + data
+
+
+def content(*runs, depth=0):
+    return bytes([depth, 0, 0, 0]) + len(runs).to_bytes(4, 'little') + b''.join(
+        (length | (id is None) << 63).to_bytes(8, 'little') + (id or b'') for length, id in runs)
+
+
+def entry(kind, name, fields=(), length=0, links=1):
+    body = bytes([kind, 0]) + (0o644).to_bytes(2, 'little') + bytes(8) + links.to_bytes(4, 'little')
+    body += 2 * ((10 ** 9).to_bytes(8, 'little') + (5).to_bytes(4, 'little'))
+    body += length.to_bytes(8, 'little') + (7).to_bytes(8, 'little')
+    body += len(name).to_bytes(2, 'little') + len(fields).to_bytes(2, 'little') + name
+    body += b''.join(fields)
+    return len(body).to_bytes(4, 'little') + body
+
+
+def part(*entries, version=1):
+    return version.to_bytes(2, 'little') + bytes(2) + len(entries).to_bytes(4, 'little') + \
+        b''.join(entries)
+
+
+def text(value):
+    return len(value).to_bytes(2, 'little') + value
+
+
+def make_trees():
+    id = bytes(range(32))
+    xattrs = (2).to_bytes(2, 'little') + b''.join(
+        len(n).to_bytes(2, 'little') + len(v).to_bytes(4, 'little') + n + v
+        for n, v in ((b'user.a', b'1'), (b'user.b', b'')))
+    file = entry(1, b'file', [field(1, content((5, id))), field(4, xattrs), field(5, b'root'),
+                              field(7, bytes(16)), field(8, bytes(12)), field(99, b'new')],
+                 length=5, links=2)
+    sparse = entry(1, b'hole', [field(1, content((100, None), (5, id)))], length=105)
+    folder = entry(2, b'folder', [field(1, content())])
+    link = entry(3, b'ln', [field(2, b'target')])
+    device = entry(6, b'null', [field(3, bytes([1, 0, 0, 0, 3, 0, 0, 0]))])
+    write('tree', 'good-empty', part())
+    write('tree', 'good-kinds', part(file, folder, sparse, link, device, entry(4, b'z')))
+    write('tree', 'good-list', part(entry(1, b'big', [field(1, content((9, id), depth=1))],
+                                          length=9)))
+    write('tree', 'bad-order', part(folder, file))
+    write('tree', 'bad-cut', part(file)[:-3])
+    write('tree', 'bad-behind', part(file) + b'x')
+    write('tree', 'bad-name', part(entry(4, b'..')))
+    write('tree', 'bad-sum', part(entry(1, b'f', [field(1, content((5, id)))], length=6)))
+    write('tree', 'bad-tags', part(entry(3, b'l', [field(5, b'o'), field(2, b't')])))
+    write('tree', 'unsupported-newer', part(version=2))
+    snapshot = bytes([1, 0, 1, 0]) + content((9, id)) + bytes(72) + bytes(32) + text(b'host') + \
+        text(b'user') + text(b'') + text(b'1') + bytes([2, 0]) + text(b'/a') + text(b'/b') + \
+        bytes([1, 0]) + text(b'tag')
+    write('snapshot', 'good', snapshot + bytes(2))
+    write('snapshot', 'good-extension', snapshot + bytes([1, 0]) + field(5, b'later'))
+    write('snapshot', 'bad-cut', snapshot)
+    write('snapshot', 'bad-behind', snapshot + bytes(3))
+    write('snapshot', 'bad-zero', snapshot[:-1] + bytes(3))
+    write('snapshot', 'unsupported-newer', bytes([2]) + snapshot[1:] + bytes(2))
+    for name, patterns, path in (
+            ('good-names', b'*.o\n!keep.o\n', b'/a/b.o'), ('good-tied', b'/a/*/c\n', b'/a/b/c'),
+            ('good-deep', b'**/x/**/y\na/**\n', b'/q/x/z/y'),
+            ('good-sets', b'[!a-c][[:digit:]]\\*\n', b'/d5*'), ('good-none', b'', b'/a'),
+            ('bad-set', b'a[\n', b'/a'), ('bad-quote', b'a\\\n', b'/a')):
+        write('pattern', name, patterns + b'\n' + path)
+
+
 make_headers()
 make_control()
 make_sets()
 make_share_heads()
 make_refs()
 make_catalogs()
+
+
+make_trees()
