@@ -16,8 +16,8 @@ static void must(int condition)
 }
 
 /* The blobs of one group; 0 or CORRUPT. */
-static int read_blobs(
-	struct table_reader *r, const struct group_place *g, uint32_t blobs, struct bytes *again)
+static int read_blobs(struct table_reader *r, const struct group_place *g, uint32_t blobs,
+	struct bytes *again, int *ret_fills)
 {
 	uint64_t plain = 0;
 	uint32_t count = 0;

@@ -266,6 +266,16 @@ const struct pool_head *pool_heads(const struct sherd_pool *pool, size_t *ret_co
 	return p->heads;
 }
 
+int pool_older_head(struct sherd_pool *pool, const uint8_t *incarnation, uint64_t before,
+	struct pool_head *ret, struct sherd_error *err)
+{
+	(void)pool;
+	(void)incarnation;
+	(void)before;
+	(void)ret;
+	return err_set(err, SHERD_NOTFOUND, "only the newest heads are kept here");
+}
+
 int pool_publish(struct sherd_pool *pool, const uint8_t *content, size_t size, uint64_t *ret_seq,
 	struct sherd_error *err)
 {
