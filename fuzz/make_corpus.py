@@ -337,6 +337,72 @@ def make_trees():
         write('pattern', name, patterns + b'\n' + path)
 
 
+def ref(tag, k, m, size):
+    """A pack reference (6.5)."""
+    return (bytes([tag]) * 32 + bytes([tag ^ 0xff]) * 32 + u(1, 4) + u(size, 4) + u(k, 1) + u(m, 1) + u(0, 2)
+            + b''.join(u(i + 1, 2) for i in range(m)))
+
+
+def table(*groups):
+    """groups: (type, codec, sealed, plain, blob lengths) (5.4)."""
+    return b''.join(u(kind, 1) + u(codec, 1) + u(0, 2) + u(sealed, 4) + u(plain, 4) + u(len(blobs), 4)
+                    + b''.join(bytes([i + 1]) * 32 + u(length, 4) for i, length in enumerate(blobs))
+                    for kind, codec, sealed, plain, blobs in groups)
+
+
+TABLE = table((1, 0, 28 + 300, 300, [100, 200]), (2, 1, 28 + 50, 90, [90]), (5, 1, 28 + 60, 200, []),
+              (16, 0, 28 + 1000, 1000, []))
+
+
+def make_tables():
+    def sized(payload, data):
+        return u(payload, 4) + data
+
+    write('table', 'good-four', sized(65536, TABLE))
+    write('table', 'good-empty', sized(65536, b''))
+    write('table', 'bad-behind-payload', sized(1000, TABLE))
+    write('table', 'bad-cut', sized(65536, TABLE[:-1]))
+    write('table', 'bad-lengths', sized(65536, table((1, 0, 28 + 300, 300, [100, 199]))))
+    write('table', 'bad-type', sized(65536, table((7, 0, 28 + 300, 300, []))))
+    write('table', 'bad-codec', sized(65536, table((1, 2, 28 + 300, 300, [300]))))
+    write('table', 'bad-plain', sized(65536, table((1, 0, 28 + 300, 301, [301]))))
+    write('table', 'bad-count', sized(65536, flip(TABLE, 15, 0xff)))
+    write('table', 'bad-no-length', sized(65536, table((1, 0, 28 + 300, 300, [300, 0]))))
+
+
+def make_segments():
+    def head(packs, streams):
+        return (b'\0' + u(1, 2) + u(0, 2) + u(len(packs), 4) + b''.join(r + u(self, 4) for r, self in packs)
+                + u(len(streams), 4)
+                + b''.join(u(kind, 4) + u(len(groups), 4) + b''.join(b''.join(u(n, 4) for n in g) for g in groups)
+                           for kind, groups in streams))
+
+    def index(packs):
+        return (b'\1' + u(1, 2) + u(0, 2) + u(len(packs), 4)
+                + b''.join(r + u(len(t), 4) + t for r, t in packs))
+
+    two = [(ref(1, 1, 1, 65536), 1), (ref(2, 2, 3, 65536), 0)]
+    streams = [(4, [(1, 0, 0, 100, 200, 1)]), (5, [(0, 3, 65000, 128, 100, 0), (1, 9, 100, 128, 100, 0)])]
+    good = head(two, streams)
+    write('segment', 'good-head-empty', head([], []))
+    write('segment', 'good-head', good)
+    write('segment', 'bad-head-cut', good[:-1])
+    write('segment', 'bad-head-behind-end', good + b'x')
+    write('segment', 'bad-head-pack', head(two, [(4, [(2, 0, 0, 100, 200, 1)])]))
+    write('segment', 'bad-head-offset', head(two, [(4, [(0, 0, 65500, 100, 72, 0)])]))
+    write('segment', 'bad-head-count', flip(good, 8, 0xff))
+    write('segment', 'bad-head-newer', flip(good, 1, 2))
+    packs = [(ref(1, 1, 1, 65536), TABLE), (ref(2, 2, 3, 1 << 20), table())]
+    good = index(packs)
+    write('segment', 'good-index-empty', index([]))
+    write('segment', 'good-index', good)
+    write('segment', 'bad-index-cut', good[:-1])
+    write('segment', 'bad-index-behind-end', good + b'x')
+    write('segment', 'bad-index-count', flip(good, 8, 0x7f))
+    write('segment', 'bad-index-ref', index([(ref(1, 3, 2, 65536), TABLE)]))
+    write('segment', 'bad-index-newer', flip(good, 1, 2))
+
+
 make_headers()
 make_control()
 make_sets()
@@ -346,3 +412,7 @@ make_catalogs()
 
 
 make_trees()
+
+
+make_tables()
+make_segments()
