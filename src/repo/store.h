@@ -117,10 +117,10 @@ struct store_totals {
 	uint64_t bytes_stored;         /* verified shares at places, heads included */
 	uint64_t packs;
 	unsigned shares_least; /* least verified shares of a pack; UINT_MAX: no pack yet */
-	int spare;             /* least spare of the new packs; INT_MAX: no pack yet */
+	int spare;             /* least spare of the packs made and relied on; INT_MAX: none yet */
 	char missing[256];     /* for people: which place failed how often and why */
 };
-void store_totals(const struct store *s, struct store_totals *ret);
+void store_totals(struct store *s, struct store_totals *ret);
 
 /*
  * store_commit(s, snapshot, size, ret_seq, err):
