@@ -597,6 +597,20 @@ bool sweepfix_whole(struct sweepfix *f)
 	return whole;
 }
 
+bool sweepfix_known_whole(struct sweepfix *f)
+{
+	struct sherd_status status;
+	struct sweepfix_handle h;
+	struct sherd_error err;
+	bool whole;
+
+	must(sweepfix_open(f, NULL, false, &h, &err), &err, "open");
+	must(sherd_status(h.repo, &status, &err), &err, "status");
+	whole = !status.packs_degraded && !status.packs_lost;
+	sweepfix_close(&h);
+	return whole;
+}
+
 /* --- how much --- */
 
 bool sweepfix_all(void)

@@ -95,6 +95,8 @@ void sweepfix_judge(struct sweepfix *f, const char *what);
 
 /* sweepfix_whole(f): packs of the pool lack no share, as a check by name finds it. */
 bool sweepfix_whole(struct sweepfix *f);
+/* sweepfix_known_whole(f): what the status of the pool says without asking. */
+bool sweepfix_known_whole(struct sweepfix *f);
 
 /* sweepfix_hidden(f): hidden files below `work`. */
 unsigned sweepfix_hidden(struct sweepfix *f);
