@@ -301,8 +301,9 @@ int sweepfix_check(struct sweepfix *f, const struct sherd_env *env, struct sherd
 static int restore(struct sweepfix *f, struct sherd_repo *repo, const struct sherd_snapshot *s,
 	struct sherd_restore_result *ret, struct sherd_error *err)
 {
-	struct sherd_restore_options options = {
-		.path = sweepfix_path(f, "source"), .target = sweepfix_path(f, "work/out")};
+	struct sherd_restore_options options = {.path = sweepfix_path(f, "source"),
+		.target = sweepfix_path(f, "work/out"),
+		.overwrite = SHERD_OVERWRITE_DIFFER};
 
 	return sherd_restore(repo, s, &options, NULL, ret, err);
 }
@@ -485,7 +486,7 @@ static void judge_snapshots(struct sweepfix *f, struct sherd_repo *repo, bool ha
 		fail_msg("%s: snapshot '%s' is not listed", what, has_a ? "A" : has_b ? "B" : "C");
 }
 
-static void judge_bytes(struct sweepfix_handle *h, bool whole, const char *what)
+static void judge_bytes(struct sweepfix_handle *h, bool whole, bool may_be_bad, const char *what)
 {
 	struct sherd_check_result result;
 	struct sherd_error err;
@@ -500,7 +501,7 @@ static void judge_bytes(struct sweepfix_handle *h, bool whole, const char *what)
 	for (size_t i = 0; i < result.place_count; i++) {
 		const struct sherd_place_check *p = &result.places[i];
 
-		if (p->shares_bad || p->records_bad || p->unreachable ||
+		if ((!may_be_bad && (p->shares_bad || p->records_bad)) || p->unreachable ||
 			(whole && (p->shares_missing || p->records_missing)))
 			fail_msg("%s: %s: %u shares bad, %u missing, %u records bad, %u missing",
 				what, p->name, (unsigned)p->shares_bad, (unsigned)p->shares_missing,
@@ -568,7 +569,7 @@ void sweepfix_judge(struct sweepfix *f, const char *what)
 		fail_msg("%s: open: %s", what, err.message);
 	if (!sherd_pool_fresh(h.pool))
 		fail_msg("%s: not fresh", what);
-	judge_bytes(&h, false, what);
+	judge_bytes(&h, false, f->may_be_bad, what);
 	judge_snapshots(f, h.repo, has_a, has_b, false, what);
 	go_on(f, h.repo, what);
 	sweepfix_close(&h);
@@ -576,11 +577,44 @@ void sweepfix_judge(struct sweepfix *f, const char *what)
 	r = sweepfix_open(f, NULL, false, &h, &err);
 	if (r)
 		fail_msg("%s: open again: %s", what, err.message);
-	judge_bytes(&h, true, what);
+	judge_bytes(&h, true, false, what);
 	judge_snapshots(f, h.repo, has_a, has_b, true, what);
 	sweepfix_close(&h);
 	if (sweepfix_hidden(f) > hidden)
 		fail_msg("%s: more hidden files", what);
+}
+
+void sweepfix_judge_clone(struct sweepfix *f, const char *what)
+{
+	struct sherd_pool_options options = pool_options(f, NULL, "work/state2");
+	struct sherd_pool *pool;
+	struct sherd_error err;
+	int r = sherd_pool_open(&options, &pool, &err);
+
+	if (r == SHERD_NOPOOL) {
+		r = sweepfix_clone(f, NULL, &err);
+		if (r)
+			fail_msg("%s: joining again: %s", what, err.message);
+		r = sherd_pool_open(&options, &pool, &err);
+	}
+	if (r)
+		fail_msg("%s: the pool that was joined: %s", what, err.message);
+	assert_true(sherd_pool_fresh(pool));
+	sherd_pool_free(pool);
+}
+
+void sweepfix_judge_restore(struct sweepfix *f, const char *what)
+{
+	char report[1024] = "";
+	struct sherd_error err;
+	int r = sweepfix_restore(f, NULL, &err);
+
+	if (r)
+		fail_msg("%s: restoring again: %s", what, r == 1 ? "not all" : err.message);
+	if (treecmp_differences(
+		    sweepfix_path(f, "work/out"), sweepfix_path(f, "A"), 0, report, sizeof(report)))
+		fail_msg("%s: restored again: %s", what, report);
+	remove_tree(sweepfix_path(f, "work/out"));
 }
 
 bool sweepfix_whole(struct sweepfix *f)

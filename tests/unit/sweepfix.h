@@ -52,6 +52,7 @@ struct sweepfix {
 	int (*open_place)(
 		void *context, const char *url, void **ret_place, struct sherd_error *err);
 	void *open_context;
+	bool may_be_bad;     /* the judge takes bad shares and records for possible, until repair */
 	unsigned long steps; /* counted by tests */
 };
 
@@ -92,6 +93,12 @@ void sweepfix_close(struct sweepfix_handle *h);
  * hidden files are few. Fails the test otherwise, with ${what} in the message.
  */
 void sweepfix_judge(struct sweepfix *f, const char *what);
+
+/* sweepfix_judge_clone(f, what): work/state2 holds a pool that is as good as any, or none, and then
+ * one can join there. sweepfix_judge_restore(f, what): once more, over what there is in work/out,
+ * and "A" is there. Before sweepfix_judge(). */
+void sweepfix_judge_clone(struct sweepfix *f, const char *what);
+void sweepfix_judge_restore(struct sweepfix *f, const char *what);
 
 /* sweepfix_whole(f): packs of the pool lack no share, as a check by name finds it. */
 bool sweepfix_whole(struct sweepfix *f);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * t_crash.c - a process dies in place of each call that changes a file system, in the middle of
- * making a pool, adding a place, a backup and a repair, and what it leaves is judged.
+ * making a pool, adding a place, a backup, a repair, joining and restoring, and what it leaves is
+ * judged. With SHERD_SWEEP=all: in place of each call, and nothing is left out.
  */
 #include <errno.h>
 #include <setjmp.h>
@@ -17,7 +18,8 @@
 #include "sweepfix.h"
 
 #define STEPS_MAX 100000
-#define STEPS_QUICK 60 /* of each piece of work, unless all are asked for */
+#define STEPS_QUICK 120 /* of each piece of work, unless all are asked for */
+#define STEPS_FEW 12    /* of the second pool */
 
 struct death {
 	const char *name;
@@ -29,7 +31,7 @@ struct death {
 static void order(struct faultenv *e, const struct death *d)
 {
 	faultenv_init(e);
-	e->kind = FAULTENV_CHANGING;
+	e->kind = sweepfix_all() ? FAULTENV_ANY : FAULTENV_CHANGING;
 	e->no_sleep = true;
 	e->no_tmpfile = d->no_tmpfile ? EOPNOTSUPP : 0;
 }
@@ -73,10 +75,10 @@ static bool die(struct sweepfix *f, const struct death *d, unsigned long n)
 	return false;
 }
 
-static void sweep(struct sweepfix *f, const struct death *d)
+static void sweep(struct sweepfix *f, const struct death *d, unsigned most)
 {
 	unsigned long total = count_calls(f, d);
-	struct sweepfix_sample s = sweepfix_sample(d->name, total, STEPS_QUICK);
+	struct sweepfix_sample s = sweepfix_sample(d->name, total, most);
 	unsigned long died = 0;
 
 	assert_true(total > 10 && total < STEPS_MAX);
@@ -87,13 +89,17 @@ static void sweep(struct sweepfix *f, const struct death *d)
 		sweepfix_load(f, d->stage);
 		f->steps = n;
 		died += die(f, d, n);
+		if (d->work == sweepfix_clone)
+			sweepfix_judge_clone(f, what);
+		if (d->work == sweepfix_restore)
+			sweepfix_judge_restore(f, what);
 		sweepfix_judge(f, what);
 	}
 	print_message("%s: died %lu times\n", d->name, died);
 	assert_true(died >= (total / s.stride) * 9 / 10);
 }
 
-static void deaths(struct sweepfix *f)
+static void deaths(struct sweepfix *f, unsigned most)
 {
 	static const struct death list[] = {
 		{"init", sweepfix_init, SWEEPFIX_EMPTY, false},
@@ -102,10 +108,12 @@ static void deaths(struct sweepfix *f)
 		{"first backup", sweepfix_backup, SWEEPFIX_JOINING, false},
 		{"backup with named files", sweepfix_backup, SWEEPFIX_BACKED, true},
 		{"repair", sweepfix_repair, SWEEPFIX_DEGRADED, false},
+		{"clone", sweepfix_clone, SWEEPFIX_BACKED, false},
+		{"restore", sweepfix_restore, SWEEPFIX_BACKED, false},
 	};
 
 	for (size_t i = 0; i < ARRAY_COUNT(list); i++)
-		sweep(f, &list[i]);
+		sweep(f, &list[i], most);
 }
 
 static void three_of_five(void **state)
@@ -113,7 +121,7 @@ static void three_of_five(void **state)
 	struct sweepfix *f = sweepfix_new(3, 5);
 
 	(void)state;
-	deaths(f);
+	deaths(f, STEPS_QUICK);
 	sweepfix_free(f);
 }
 
@@ -122,7 +130,7 @@ static void two_of_three(void **state)
 	struct sweepfix *f = sweepfix_new(2, 3);
 
 	(void)state;
-	deaths(f);
+	deaths(f, STEPS_FEW);
 	sweepfix_free(f);
 }
 
