@@ -8,6 +8,7 @@
 
 #include <fcntl.h>
 #include <limits.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -333,6 +334,23 @@ static uint64_t write_errors(const struct packs *packs, size_t i)
 	return counts.write_errors;
 }
 
+static bool lacks_shares(const struct store_totals *totals, uint16_t place)
+{
+	for (unsigned i = 0; i < totals->lack_count; i++)
+		if (totals->lacks[i].place == place)
+			return true;
+	return false;
+}
+
+/* What could not be written there and is no share is a control record. */
+static void say_record(struct sherd_backup_result *res, const char *place)
+{
+	size_t used = strlen(res->missing);
+
+	snprintf(res->missing + used, sizeof(res->missing) - used, "%s%s: control records missing",
+		used ? ", " : "", place);
+}
+
 static void fill_result(struct backup *b, const uint64_t *errors_before)
 {
 	const struct packs *packs = pool_packs(b->repo->pool);
@@ -350,8 +368,14 @@ static void fill_result(struct backup *b, const uint64_t *errors_before)
 	memcpy(res->missing, totals.missing, sizeof(res->missing));
 	res->missing[sizeof(res->missing) - 1] = '\0';
 	res->places_total = (unsigned)packs->count;
-	for (size_t i = 0; i < packs->count; i++)
-		res->places_complete += write_errors(packs, i) == errors_before[i];
+	for (size_t i = 0; i < packs->count; i++) {
+		if (lacks_shares(&totals, packs->members[i].number))
+			continue;
+		if (write_errors(packs, i) == errors_before[i])
+			res->places_complete++;
+		else
+			say_record(res, member_name(packs->members[i].member));
+	}
 }
 
 static int run(struct backup *b, struct sherd_error *err)

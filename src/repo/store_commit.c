@@ -458,6 +458,7 @@ int store_commit(struct store *s, const void *snapshot, size_t size, uint64_t *r
 		return code;
 	settle(&c);
 	packer_totals(s->packer, &s->batch_totals);
+	s->suspects_dirty |= s->batch_totals.lack_count > 0;
 	packer_free(s->packer);
 	s->packer = NULL;
 	s->begun = false;

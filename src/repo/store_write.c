@@ -58,8 +58,12 @@ int store_begin(struct store *s, const struct store_write_options *options, stru
 
 void store_abort(struct store *s)
 {
+	struct store_totals totals;
+
 	if (!s->begun)
 		return;
+	store_totals(s, &totals);
+	s->suspects_dirty |= totals.lack_count > 0;
 	packer_free(s->packer);
 	s->packer = NULL;
 	s->begun = false;
