@@ -15,7 +15,7 @@ configured_as = -Dtests=false --prefix=$(PREFIX) $(MESON_OPTIONS)
 
 install_deps = $(if $(filter yes,$(DEPS)),scripts/install-deps $(1))
 
-.PHONY: build demo check soak fuzz bench install deps clean help
+.PHONY: build demo demo-zfec check soak fuzz bench install deps clean help
 .DEFAULT_GOAL := build
 
 build: ## build into build/release (the default)
@@ -25,8 +25,11 @@ build: ## build into build/release (the default)
 		echo '$(configured_as)' >$(RELEASE)/configured-as; }
 	@$(MESON) compile -C $(RELEASE)
 
-demo: build ## cut a tree into 3-of-10 share files, lose seven, bring it back
+demo: build ## back up a real tree 3-of-5, lose two places, bring it back, repair
 	@scripts/demo $(RELEASE)
+
+demo-zfec: build ## cut a tree into 3-of-10 share files, lose seven, bring it back
+	@scripts/demo-zfec $(RELEASE)
 
 check: ## build and run every test, with gcc, clang, sanitizers, valgrind and fuzzers
 	@$(call install_deps,build check)
@@ -55,4 +58,4 @@ clean: ## remove everything that was built
 	rm -rf build
 
 help: ## this list
-	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
+	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18

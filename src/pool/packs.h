@@ -38,8 +38,18 @@ struct packs {
 	unsigned verify;   /* enum packs_verify: what a put verifies */
 	const struct sherd_cancel *cancel;
 	struct sherd_workers
-		*workers; /* for coding and hashing one pack; NULL: the caller's thread */
+		*workers;          /* for coding and hashing one pack; NULL: the caller's thread */
+	struct packs_heads *heads; /* packs_init(); NULL: a read of a range rereads heads */
 };
+
+/*
+ * packs_init(packs, err): give ${packs} room for verified heads (64 of them, at most 1 MiB), so
+ * that many small reads of one pack read its heads once; other fields are not looked at. What is
+ * there may be moved to the struct that replaces this one. Errors: NOMEM. packs_release(packs):
+ * free it.
+ */
+int packs_init(struct packs *packs, struct sherd_error *err);
+void packs_release(struct packs *packs);
 
 enum packs_verify {
 	PACKS_VERIFY_SAMPLE, /* the size, the head, and one leaf chosen at random, read back */
