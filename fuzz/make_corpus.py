@@ -5,8 +5,11 @@
 Written from docs/format.md alone, so that a seed is what the format says and not what our code
 does. Inputs that a fuzzer found are kept beside them under names that begin with 'found-'.
 """
+import hashlib
+import hmac
 import os
 import random
+import struct
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 EXP = [1]
@@ -127,5 +130,61 @@ def make_sets():
     write('zunfec', 'bad-lengths', bytes([7, 0xff, 0xff, 1, 2, 3]))
 
 
+def share_head(k, m, size, share, leaves):
+    """The head of a share file (docs/format.md, 6), all of whose shares have these leaves."""
+    def mac(key, data):
+        return hmac.new(key, data, hashlib.sha256).digest()
+
+    def root(hashes):
+        if len(hashes) == 1:
+            return hashes[0]
+        left = 1
+        while 2 * left < len(hashes):
+            left *= 2
+        return mac(b'sherd node', root(hashes[:left]) + root(hashes[left:]))
+
+    manifest = struct.pack('<HBBI16s32sHHI', 1, 1, 0, 1, bytes(16), bytes(range(32)), k, m, size)
+    manifest += root(leaves) * m
+    offset = (32 + len(manifest) + 32 * len(leaves) + 4095) // 4096 * 4096
+    prefix = struct.pack('<8sHHIIIQ', b'sherd-s\n', share, 0, len(manifest), len(leaves), offset,
+                         offset + size)
+    return (prefix + manifest + b''.join(leaves)).ljust(offset, b'\0')
+
+
+def make_share_heads():
+    for k, m, kib, share in ((1, 1, 64, 0), (2, 3, 64, 1), (3, 5, 16384, 4), (38, 64, 512, 63)):
+        leaves = [bytes([i % 256]) * 32 for i in range(kib // 32)]
+        head = share_head(k, m, kib << 10, share, leaves)
+        write('share_head', f'good-{k}-{m}-{kib}', bytes([share]) + head)
+    head = bytes([1]) + share_head(2, 3, 1 << 16, 1, [bytes(32), bytes(32)])
+    write('share_head', 'bad-empty', b'')
+    write('share_head', 'bad-cut', head[:200])
+    for name, at in (('magic', 1), ('number', 9), ('manifest-size', 13), ('leaf-count', 17), ('offset', 21),
+                     ('length', 25), ('format', 33), ('suite', 35), ('k', 89), ('m', 91), ('size', 93),
+                     ('root', 97), ('leaf', 200), ('padding', 4000)):
+        write('share_head', 'bad-' + name, flip(head, at))
+
+
+def make_refs():
+    def ref(k, m, size, epoch=1):
+        return (bytes(range(64)) + struct.pack('<IIBBH', epoch, size, k, m, 0) +
+                b''.join(struct.pack('<H', i) for i in range(m)))
+
+    name = 'packs/01/' + '0123456789abcdef' * 4 + '.7'
+    write('ref', 'good-one', ref(3, 5, 16 << 20))
+    write('ref', 'good-many', ref(1, 1, 1 << 16) + ref(64, 64, 512 << 10) + ref(2, 3, 1 << 20))
+    write('ref', 'good-name', name.encode())
+    write('ref', 'bad-name', name.replace('.7', '.07').encode())
+    write('ref', 'bad-empty', b'')
+    write('ref', 'bad-cut', ref(3, 5, 16 << 20)[:-1])
+    write('ref', 'bad-epoch', ref(3, 5, 1 << 20, 0))
+    write('ref', 'bad-k', ref(0, 5, 1 << 20))
+    write('ref', 'bad-m', ref(3, 65, 1 << 16))
+    write('ref', 'bad-size', ref(3, 5, 3 << 20))
+    write('ref', 'bad-too-large', ref(4, 6, 16 << 20))
+
+
 make_headers()
 make_sets()
+make_share_heads()
+make_refs()
