@@ -36,7 +36,8 @@ struct wrap_retrying {
 /* The state of one call. */
 struct attempt {
 	struct wrap_retrying *w;
-	unsigned done; /* tries made */
+	unsigned done;            /* tries made */
+	struct sherd_error error; /* of the last one; the caller's is touched only by failure */
 };
 
 static bool is_worth_it(int r)
@@ -72,7 +73,15 @@ static bool again(struct attempt *a, int r)
 
 static struct attempt first_try(struct place *p)
 {
-	return (struct attempt){(struct wrap_retrying *)p, 0};
+	return (struct attempt){.w = (struct wrap_retrying *)p};
+}
+
+/* The last try gave ${r}. */
+static int ended(const struct attempt *a, int r, struct sherd_error *err)
+{
+	if (r && err)
+		*err = a->error;
+	return r;
 }
 
 static int retry_get(struct place *p, const char *name, uint64_t at, size_t size, void *buffer,
@@ -82,9 +91,9 @@ static int retry_get(struct place *p, const char *name, uint64_t at, size_t size
 	int r;
 
 	do
-		r = p->inner->ops->get(p->inner, name, at, size, buffer, ret_got, err);
+		r = p->inner->ops->get(p->inner, name, at, size, buffer, ret_got, &a.error);
 	while (again(&a, r));
-	return r;
+	return ended(&a, r, err);
 }
 
 static int retry_stat(
@@ -94,9 +103,9 @@ static int retry_stat(
 	int r;
 
 	do
-		r = p->inner->ops->stat(p->inner, name, ret, err);
+		r = p->inner->ops->stat(p->inner, name, ret, &a.error);
 	while (again(&a, r));
-	return r;
+	return ended(&a, r, err);
 }
 
 static int retry_remove(struct place *p, const char *name, struct sherd_error *err)
@@ -105,9 +114,9 @@ static int retry_remove(struct place *p, const char *name, struct sherd_error *e
 	int r;
 
 	do
-		r = p->inner->ops->remove(p->inner, name, err);
+		r = p->inner->ops->remove(p->inner, name, &a.error);
 	while (again(&a, r));
-	return r == SHERD_NOTFOUND && a.done > 1 ? 0 : r;
+	return r == SHERD_NOTFOUND && a.done > 1 ? 0 : ended(&a, r, err);
 }
 
 static int retry_list(struct place *p, const char *prefix, const char *after,
@@ -117,9 +126,9 @@ static int retry_list(struct place *p, const char *prefix, const char *after,
 	int r;
 
 	do
-		r = p->inner->ops->list(p->inner, prefix, after, ret_page, err);
+		r = p->inner->ops->list(p->inner, prefix, after, ret_page, &a.error);
 	while (again(&a, r));
-	return r;
+	return ended(&a, r, err);
 }
 
 static int retry_space(struct place *p, struct place_space *ret, struct sherd_error *err)
@@ -128,9 +137,9 @@ static int retry_space(struct place *p, struct place_space *ret, struct sherd_er
 	int r;
 
 	do
-		r = p->inner->ops->space(p->inner, ret, err);
+		r = p->inner->ops->space(p->inner, ret, &a.error);
 	while (again(&a, r));
-	return r;
+	return ended(&a, r, err);
 }
 
 /* --- put --- */
@@ -203,14 +212,14 @@ static int retry_put(struct place *p, const char *name, const struct iovec *part
 	int r;
 
 	do
-		r = p->inner->ops->put(p->inner, name, parts, count, err);
+		r = p->inner->ops->put(p->inner, name, parts, count, &a.error);
 	while (again(&a, r));
 	if (r != SHERD_EXISTS || a.done == 1)
-		return r;
+		return ended(&a, r, err);
 	r = is_ours(p, name, parts, count, &ours, err);
 	if (r)
 		return err_wrap(err, r, "'%s' appeared while it was put", name);
-	return ours ? 0 : err_set(err, SHERD_EXISTS, "'%s' exists already", name);
+	return ours ? 0 : ended(&a, SHERD_EXISTS, err);
 }
 
 static const struct place_ops retry_ops = {

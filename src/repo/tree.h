@@ -17,10 +17,12 @@
 
 #define TREE_NAME_MAX 255
 #define TREE_TARGET_MAX 4095
-#define TREE_XATTRS_MAX (1u << 20) /* bytes of all attributes of one entry */
-#define TREE_PART_AIM (1u << 20)   /* a part is closed at this size at the latest */
-#define TREE_DEPTH_MAX 3           /* of a content */
-#define TREE_RUNS_MAX 8192         /* of one content */
+#define TREE_OWNER_MAX 1024                /* bytes of the name of an owner or group */
+#define TREE_ENTRY_MAX ((3u << 20) - 4096) /* bytes of one entry behind its size field */
+#define TREE_XATTRS_MAX (1u << 20)         /* bytes of all attributes of one entry */
+#define TREE_PART_AIM (1u << 20)           /* a part is closed at this size at the latest */
+#define TREE_DEPTH_MAX 3                   /* of a content */
+#define TREE_RUNS_MAX 8192                 /* of one content */
 
 enum tree_type {
 	TREE_FILE = 1,
@@ -118,15 +120,15 @@ struct content_reader {
 		struct bytes owned;
 		struct cursor cursor;
 		uint32_t left;
-		uint64_t length; /* that the runs of this level must add up to; UINT64_MAX: unknown
-				  */
-	} levels[TREE_DEPTH_MAX + 1];
-	int level;
+	} levels[TREE_DEPTH_MAX + 1]; /* by depth */
+	int level, top;               /* depths: where reading is, and of the content itself */
 };
 /* content_reader_open(r, store, data, size, err): ${data} must live as long. Errors: CORRUPT. */
 int content_reader_open(struct content_reader *r, struct store *store, const uint8_t *data,
 	size_t size, struct sherd_error *err);
-/* content_reader_next(r, ret, err): 1: a run; 0: the end; CORRUPT, or errors of store_read(). */
+/* content_reader_next(r, ret, err): 1: a run; 0: the end; CORRUPT, or errors of store_read(): then
+ * ${ret}->length says how many bytes (of a folder: of its parts) are passed over, and the next call
+ * goes on behind them. */
 int content_reader_next(struct content_reader *r, struct content_run *ret, struct sherd_error *err);
 void content_reader_release(struct content_reader *r);
 

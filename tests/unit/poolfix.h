@@ -42,7 +42,8 @@ struct poolfix_options {
 	unsigned places;
 	unsigned threads;     /* of each member; 0: inline */
 	uint64_t deadline_ns; /* 0: default */
-	uint64_t hang_ns;     /* of HANG and SLOW */
+	uint64_t hang_ns;     /* of HANG and SLOW; what still hangs when the fixture is freed must
+			       * end within member_free()'s second */
 };
 
 /* poolfix_new(options): places 1..n called p1..pn, each a domain of its own. Never NULL. */

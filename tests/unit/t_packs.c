@@ -268,6 +268,67 @@ static void test_wide(void **state)
 	poolfix_read(f, &ref, payload);
 }
 
+/* --- real folders --- */
+
+static struct member *folder_member(const char *base, unsigned i)
+{
+	struct member_options options = {.threads = i % 3};
+	char url[PLACE_NAME_MAX];
+	struct place *place;
+	struct member *m;
+
+	snprintf(url, sizeof(url), "dir:%s/%u", base, i);
+	assert_int_equal(place_open(url, NULL, true, &place, NULL), 0);
+	assert_int_equal(
+		member_new((uint16_t)(i + 1), "folder", place, NULL, &options, &m, NULL), 0);
+	return m;
+}
+
+static void remove_all(const char *base)
+{
+	char command[PLACE_NAME_MAX];
+
+	snprintf(command, sizeof(command), "rm -rf '%s'", base);
+	assert_int_equal(system(command), 0);
+}
+
+/* Shares in folders: put, read, lost, made again. */
+static void test_folders(void **state)
+{
+	char base[] = "/tmp/t_packs.XXXXXX", name[SHARE_NAME_SIZE];
+	CLEANUP(poolfix_free_at)
+	struct poolfix *f = poolfix_new(&(struct poolfix_options){.places = 4});
+	struct member *in_memory[4];
+	CLEANUP(mem_free_at) uint8_t *payload = NULL;
+	struct pool_ref ref, now;
+	struct pack_health health;
+	unsigned written;
+
+	(void)state;
+	assert_non_null(mkdtemp(base));
+	for (unsigned i = 0; i < 4; i++) {
+		in_memory[i] = f->member[i];
+		f->member[i] = f->members[i].member = folder_member(base, i);
+	}
+	ref = poolfix_put(f, 2, 4, 1u << 20, &payload);
+	poolfix_read(f, &ref, payload);
+	for (unsigned i = 0; i < 2; i++) {
+		poolfix_name(&ref, i, name);
+		assert_int_equal(
+			place_remove(member_place(f->member[ref.places[i] - 1]), name, NULL), 0);
+	}
+	poolfix_read(f, &ref, payload);
+	assert_int_equal(
+		packs_check(&f->packs, &ref, PACKS_DEPTH_BODY, NULL, 0, &health, NULL, NULL), 0);
+	assert_int_equal(health.good, 2);
+	assert_int_equal(packs_repair(&f->packs, &ref, &health, &now, &written, NULL), 0);
+	assert_int_equal(written, 2);
+	poolfix_read(f, &now, payload);
+	for (unsigned i = 0; i < 4; i++)
+		member_free(in_memory[i]);
+	remove_all(base);
+}
+
 /* --- time --- */
 
 static void test_hedge(void **state)
@@ -275,7 +336,7 @@ static void test_hedge(void **state)
 	CLEANUP(mem_free_at) uint8_t *payload = NULL;
 	CLEANUP(poolfix_free_at)
 	struct poolfix *f = poolfix_new(&(struct poolfix_options){
-		.places = 5, .threads = 2, .deadline_ns = 10000 * MS, .hang_ns = 1500 * MS});
+		.places = 5, .threads = 2, .deadline_ns = 10000 * MS, .hang_ns = 900 * MS});
 	struct pool_ref ref = poolfix_put(f, 3, 5, SMALL, &payload);
 	uint64_t start;
 
@@ -285,14 +346,14 @@ static void test_hedge(void **state)
 	poolfix_break(f, ref.places[2], WRAP_FAULT_SLOW, 0);
 	start = now_ns();
 	poolfix_read(f, &ref, payload);
-	assert_true(now_ns() - start < 1000 * MS);
+	assert_true(now_ns() - start < 600 * MS);
 }
 
 static void test_hanging_places(void **state)
 {
 	CLEANUP(poolfix_free_at)
 	struct poolfix *f = poolfix_new(&(struct poolfix_options){
-		.places = 5, .threads = 1, .deadline_ns = 150 * MS, .hang_ns = 2000 * MS});
+		.places = 5, .threads = 1, .deadline_ns = 100 * MS, .hang_ns = 900 * MS});
 	struct pool_ref ref = poolfix_put(f, 3, 5, SMALL, NULL);
 	CLEANUP(mem_free_at) uint8_t *out = mem_aligned(4096, (size_t)3 * SMALL);
 	uint64_t start = now_ns();
@@ -302,7 +363,7 @@ static void test_hanging_places(void **state)
 		poolfix_break(f, i, WRAP_FAULT_HANG, 0);
 	assert_int_equal(packs_read_all(&f->packs, &ref, out, NULL, NULL), SHERD_QUORUM);
 	/* every share at every place, each within its deadline at most twice */
-	assert_true(now_ns() - start < 2000 * MS);
+	assert_true(now_ns() - start < 1500 * MS);
 }
 
 /* need are there, one hangs: the put does not wait for it longer than it must. */
@@ -310,7 +371,7 @@ static void test_slow_put(void **state)
 {
 	CLEANUP(poolfix_free_at)
 	struct poolfix *f = poolfix_new(
-		&(struct poolfix_options){.places = 3, .threads = 1, .hang_ns = 3000 * MS});
+		&(struct poolfix_options){.places = 3, .threads = 1, .hang_ns = 1500 * MS});
 	struct pack_buffer *buffer;
 	struct pool_ref ref = poolfix_code(f, 2, 3, SMALL, &buffer);
 	struct pack_put_result result;
@@ -320,7 +381,7 @@ static void test_slow_put(void **state)
 	(void)state;
 	poolfix_break(f, 2, WRAP_FAULT_HANG, 0);
 	assert_int_equal(packs_put(&f->packs, buffer, &ref, 2, &result, NULL), 0);
-	assert_true(now_ns() - start < 1800 * MS);
+	assert_true(now_ns() - start < 1400 * MS);
 	assert_int_equal(result.verified, 2);
 	for (unsigned i = 0; i < 3; i++)
 		late += result.code[i] == SHERD_TIMEOUT && result.ref.places[i] == 2;
@@ -438,6 +499,7 @@ int main(void)
 		cmocka_unit_test(test_moved),
 		cmocka_unit_test(test_large),
 		cmocka_unit_test(test_wide),
+		cmocka_unit_test(test_folders),
 		cmocka_unit_test(test_hedge),
 		cmocka_unit_test(test_hanging_places),
 		cmocka_unit_test(test_slow_put),

@@ -257,6 +257,26 @@ static void test_new_share_is_read_back(void **state)
 	assert_int_equal(look(f, &ref).good, 2);
 }
 
+/* The new one goes elsewhere, and then the bad one is removed. */
+static void test_bad_one_goes(void **state)
+{
+	CLEANUP(poolfix_free_at)
+	struct poolfix *f = poolfix_new(&(struct poolfix_options){.places = 4});
+	struct pool_ref ref = poolfix_put(f, 2, 3, SMALL, NULL), now;
+	struct pack_health health;
+	unsigned written, old = ref.places[0];
+
+	(void)state;
+	spoil(f, &ref, 0);
+	health = look(f, &ref);
+	f->members[old - 1].writable = false;
+	assert_int_equal(packs_repair(&f->packs, &ref, &health, &now, &written, NULL), 0);
+	assert_int_equal(written, 1);
+	assert_int_not_equal(now.places[0], old);
+	assert_int_equal(place_mem_count(f->store[old - 1]), 0);
+	check_repaired(f, &now, 3);
+}
+
 /* The health is old: what was bad is right again, and must not be removed. */
 static void test_old_health(void **state)
 {
@@ -328,6 +348,7 @@ int main(void)
 		cmocka_unit_test(test_place_leaves),
 		cmocka_unit_test(test_refusals),
 		cmocka_unit_test(test_new_share_is_read_back),
+		cmocka_unit_test(test_bad_one_goes),
 		cmocka_unit_test(test_old_health),
 		cmocka_unit_test(test_crash),
 	};

@@ -371,6 +371,29 @@ static void rates_hold(void **state)
 	}
 }
 
+/* A bucket holds a second, also when it was not empty; and fractions of bytes are not lost. */
+static void buckets(void **state)
+{
+	struct stage *s = *state;
+	struct wrap_rates rates = {100000, 0};
+
+	with_throttle(s, &rates);
+	assert_int_equal(time_of_put(s, "a", 10000), 0);
+	atomic_fetch_add(&s->world.now_ns, SECOND * 9 / 10);
+	assert_in_range(time_of_put(s, "b", 150000), SECOND / 2 - 10, SECOND / 2 + 20000);
+	rates.up = 15;
+	atomic_fetch_add(&s->world.now_ns, 2 * SECOND);
+	assert_int_equal(time_of_put(s, "c", 15), 0);
+	for (unsigned i = 0; i < 10; i++) {
+		char name[20];
+
+		snprintf(name, sizeof(name), "d%u", i);
+		atomic_fetch_add(&s->world.now_ns, SECOND / 10);
+		assert_int_equal(time_of_put(s, name, 1), 0);
+	}
+	assert_in_range(time_of_put(s, "e", 5), 0, 10);
+}
+
 static void odd_rates(void **state)
 {
 	struct stage *s = *state;
@@ -765,6 +788,7 @@ int main(void)
 		TEST(lost_answer_of_a_remove),
 		TEST(comparing_without_memory),
 		TEST(rates_hold),
+		TEST(buckets),
 		TEST(odd_rates),
 		TEST(rates_change),
 		TEST(threads_share_a_rate),
