@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MIT
 """t_parts.py: scripts/sherd-reader against golden tables, and with pools made by pools.py: good ones, and such
-as thieves and bad disks leave behind. Prints TAP; exits 77 without the Debian packages the reader needs."""
+as thieves and bad disks leave behind. Prints TAP; skipped without the Debian packages the reader needs."""
 import os
 import random
 import subprocess
@@ -14,9 +14,9 @@ try:
     import pools
 except ImportError as problem:
     print(f"1..0 # SKIP {problem}")
-    sys.exit(77)
+    sys.exit(0)
 
-R, GOLDEN = pools.R, Path(__file__).resolve().parents[1] / "golden"
+R, GOLDEN = pools.R, Path(os.environ.get("SHERD_GOLDEN") or Path(__file__).resolve().parents[1] / "golden")
 TESTS = []
 
 
