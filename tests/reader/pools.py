@@ -121,7 +121,7 @@ class Maker:
         for number, at in enumerate(range(0, len(chars), 20), 1):
             line = chars[at:at + 20]
             groups = [line[i:i + 4] for i in range(0, len(line), 4)]
-            lines.append("    " + " ".join(groups + [R.kit_check(number, line)]))
+            lines.append(f"    {number}  " + " ".join(groups + [R.kit_check(number, line)]))
         return "\n".join(["Keep this safe: it opens all.", "", *lines, ""])
 
     # -- 7 --

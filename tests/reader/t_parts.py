@@ -260,7 +260,7 @@ def _(maker, device, top):
     _, err = run(maker.folders, "list", passphrase=b"other", code=1)
     expect("no key slot opens" in err, err)
     kit = maker.kit()
-    at = kit.index("    ") + 6
+    at = kit.index("    1  ") + 8
     mistyped = kit[:at] + ("a" if kit[at] != "a" else "b") + kit[at + 1:]
     expect("mistyped" in run(maker.folders, "list", kit=mistyped, code=1)[1], "mistyped")
     other = pools.Maker(top / "other", seed=2)
