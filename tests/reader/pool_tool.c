@@ -145,15 +145,21 @@ static void back_up_all(const char *state, char *const *trees, size_t count)
 	sherd_pool_free(pool);
 }
 
-/* Join with the kit, by way of the places given. */
+/* Join with the kit, by way of the places given, which are where the pool's places of the same last
+ * names are now. */
 static struct sherd_pool *join(
 	const char *state, char *kit, const char *const *places, size_t count, const char *host)
 {
 	struct sherd_error err;
 	struct sherd_pool *pool = NULL;
 	struct sherd_secrets secrets = {.kit = ask_kit, .context = kit};
+	struct sherd_place_url urls[PLACES];
+	for (size_t i = 0; i < count; i++) {
+		const char *slash = strrchr(places[i], '/');
+		urls[i] = (struct sherd_place_url){slash ? slash + 1 : places[i], places[i]};
+	}
 	struct sherd_clone_options options = {
-		.pool = {.state = state, .secrets = &secrets},
+		.pool = {.state = state, .secrets = &secrets, .urls = urls, .url_count = count},
 		.places = places,
 		.place_count = count,
 		.host = host,
@@ -197,13 +203,13 @@ static void restore(char **words, size_t count)
 	need(sherd_repo_open(pool, &(struct sherd_repo_options){0}, &repo, &err), "repo", &err);
 	need(sherd_snapshot_find(repo, words[2], NULL, &snapshot, &err), "find", &err);
 	struct sherd_restore_options options = {
-		.target = words[3], .overwrite = SHERD_OVERWRITE_NEVER, .verify = 1};
+		.target = words[3], .overwrite = SHERD_OVERWRITE_NEVER, .devices = 1, .verify = 1};
 	struct sherd_repo_hooks hooks = {.note = tell};
 	struct sherd_restore_result result;
 	need(sherd_restore(repo, snapshot, &options, &hooks, &result, &err), "restore", &err);
 	sherd_repo_free(repo);
 	sherd_pool_free(pool);
-	if (result.lost)
+	if (result.lost > 0)
 		exit(1);
 }
 

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """A tree with all kinds of things, and what is to be compared of two trees."""
 import hashlib
+import json
 import os
 import random
 import socket
@@ -10,8 +11,8 @@ from pathlib import Path
 COMPARED = ["type", "mode", "owner", "mtime", "length", "sha256", "target", "device", "xattrs", "linked", "sparse"]
 
 
-def make(top, seed=1, scale=1):
-    """Fill the new folder `top`. `scale`: 0 for a tiny tree."""
+def make(top, seed=1, scale=1, owners=True):
+    """Fill the new folder `top`. `scale`: 0 for a tiny tree. `owners`: also what only root can make and read."""
     chance, top = random.Random(seed), Path(top)
     top.mkdir()
     (top / "empty").write_bytes(b"")
@@ -27,6 +28,11 @@ def make(top, seed=1, scale=1):
         file.truncate(8 << 20)
     with open(top / "hollow", "wb") as file:
         file.truncate(1 << 33)
+    if scale:
+        with open(top / "comb", "wb") as file:  # more runs than fit into one list
+            for i in range(9000):
+                file.seek(i << 13)
+                file.write(b"tooth")
     os.link(top / "hello", top / "hello again")
     deep = top
     for level in range(40 if scale else 4):
@@ -50,7 +56,8 @@ def make(top, seed=1, scale=1):
     os.chdir(here)
     for name in (b"\xff\xfe not text", b"new\nline", b"quote'\"\\", "naïve ☃".encode(), b"n" * 255, b"..."):
         Path(os.fsdecode(os.fsencode(top) + b"/" + name)).write_bytes(name)
-    for mode in (0o000, 0o400, 0o4711, 0o2755, 0o1777, 0o7777):
+    owners = owners and os.geteuid() == 0
+    for mode in (0o000,) * owners + (0o400, 0o4711, 0o2755, 0o1777, 0o7777):
         path = top / f"mode {mode:o}"
         path.write_bytes(b"m")
         path.chmod(mode)
@@ -61,7 +68,7 @@ def make(top, seed=1, scale=1):
         os.setxattr(top / "bare", "user.empty", b"")
     except OSError:
         pass  # a file system without them
-    if os.geteuid() == 0:
+    if owners:
         os.chown(top / "text", 1234, 54321)
         os.chown(top / "dangling", 77, 88, follow_symlinks=False)
         try:
@@ -120,6 +127,29 @@ def describe(top):
         if about.st_nlink > 1 and not stat.S_ISDIR(about.st_mode):
             what["linked"] = links.setdefault((about.st_dev, about.st_ino), name)
         found[name] = what
+    return found
+
+
+def to_text(found):
+    """What describe() gives, one line of JSON for each entry, without owners."""
+    for name, what in sorted(found.items()):
+        plain = {key: value for key, value in what.items() if key != "owner"}
+        plain["xattrs"] = {key: value.hex() for key, value in what["xattrs"].items()}
+        for key in ("linked", "target"):
+            if isinstance(plain.get(key), bytes):
+                plain[key] = plain[key].hex()
+        yield json.dumps({"name": name.hex(), **plain}, sort_keys=True)
+
+
+def from_text(lines):
+    found = {}
+    for line in lines:
+        what = json.loads(line)
+        what["xattrs"] = {key: bytes.fromhex(value) for key, value in what["xattrs"].items()}
+        for key in ("linked", "target"):
+            if what.get(key) is not None:
+                what[key] = bytes.fromhex(what[key])
+        found[bytes.fromhex(what.pop("name"))] = what
     return found
 
 
