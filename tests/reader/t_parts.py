@@ -385,7 +385,7 @@ def _(maker, device, top):
     out, err = run(maker.folders, "list")
     expect("gave itself rights" in err, err)
     same(len(out.splitlines()), 2)
-    old, adder.incarnation = adder.incarnation, maker.bytes(16)
+    adder.incarnation = maker.bytes(16)
     maker.device(1, device=adder, seq=3, signer=adder)
     fill(maker, adder, index=False, what=b"anew")
     same(len(run(maker.folders, "list")[0].splitlines()), 3)
@@ -418,6 +418,24 @@ def _(maker, device, top):
     out, err = run(maker.folders, "list")
     same((len(out.splitlines()), err.count("not those it was named after")), (1, 4))
     expect("5 bad" not in run(maker.folders, "verify", code=1)[0], "4 are bad")
+
+
+@pool_test("entries that cannot be written are named, and the others come back")
+def _(maker, device, top):
+    far = (1 << 62, 5)
+    tree = pools.part(pools.entry(b"attributes", 1, t1=pools.content([]), t4=pools.struct.pack("<HHI", 1, 3, 0) + b"a\0b"),
+                      pools.entry(b"device", 6, t3=b"\xff" * 8), pools.entry(b"far", 1, mtime=far, t1=pools.content([])),
+                      pools.entry(b"good", 1, t1=pools.content([])),
+                      pools.entry(b"huge", 1, length=(1 << 63) - 1, t1=pools.content([((1 << 63) - 1, None)])),
+                      pools.entry(b"link", 3, t2=b"a\0b"), pools.entry(b"none", 1))
+    payload = maker.snapshot(pools.content([(len(tree), maker.blob_id(2, tree))]))
+    catalog = maker.catalog({device.incarnation: 1}, {(device.incarnation, 1, 0): payload})
+    maker.head(device, 1, maker.head_content(maker.pack([(2, 1, [tree]), (5, 0, [catalog])]), 1, [(5, [1])]))
+    expect(f"@{1 << 62}" in run(maker.folders, "ls", "latest")[0], "a far time")
+    _, err = run(maker.folders, "extract", "latest", "--to", top / "out", code=1)
+    expect((top / "out/good").exists() and (top / "out/attributes").exists(), err)
+    for name in ("attributes", "huge", "link", "none"):
+        expect(f"'{name}'" in err, name, err)
 
 
 @test("cursors and trees refuse what cannot be")

@@ -119,7 +119,7 @@ def describe(top):
         except OSError:
             pass
         if stat.S_ISREG(about.st_mode):
-            what.update(length=about.st_size, sha256=digest(path), sparse=about.st_blocks * 512 < about.st_size // 2)
+            what.update(length=about.st_size, sha256=digest(path), sparse=about.st_blocks * 512 < about.st_size * 3 // 4)
         if stat.S_ISLNK(about.st_mode):
             what["target"] = os.readlink(path)
         if about.st_rdev:
