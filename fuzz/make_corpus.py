@@ -184,7 +184,96 @@ def make_refs():
     write('ref', 'bad-too-large', ref(4, 6, 16 << 20))
 
 
+<<<<<<< HEAD
+def u(value, size):
+    return value.to_bytes(size, 'little')
+
+
+def text(value):
+    return u(len(value), 2) + value
+
+
+def kit_lines():
+    secret = bytes([1]) + bytes(range(64))
+    value = int.from_bytes(secret, 'big')
+    letters = ''.join('abcdefghijklmnopqrstuvwxyz234567'[value >> 5 * i & 31]
+                      for i in reversed(range(104)))
+    lines = []
+    for number in range(1, 7):
+        part = letters[20 * (number - 1):20 * number]
+        bits = int.from_bytes(hashlib.sha256(bytes([number]) + part.encode()).digest()[:2], 'big')
+        check = ''.join('abcdefghijklmnopqrstuvwxyz234567'[bits >> s & 31] for s in (11, 6))
+        lines.append(f'{number}  ' + ' '.join(part[i:i + 4] for i in range(0, len(part), 4)) +
+                     '  ' + check + '\n')
+    return lines
+
+
+def make_control():
+    """The first byte says what the others are: see fuzz_control.c."""
+    place = u(1, 2) + bytes([5] * 16) + u(0, 2) + u(1, 4) + text(b'nas') + text(b'dir:/n') + text(b'')
+    extension = u(1, 2) + u(9, 2) + u(3, 4) + b'abc'
+    pool = (u(0, 8) + bytes(32) + bytes([1] * 32) + bytes([2] * 16) + u(3, 8) + bytes([2, 3, 1, 1]) +
+            u(1, 4) + u(2, 4) + u(3, 4) + text(b'name') + u(2, 2) +
+            u(1, 2) + bytes([3] * 16) + b'\1' + bytes([4] * 32) + text(b'') +
+            u(1, 2) + u(1, 4) + bytes([6] * 32) + u(1, 2) + place)
+    device = bytes([1] * 96) + u(7, 4) + u(3, 8) + text(b'host') + text(b'')
+    head = (u(0, 8) + bytes([1] * 16) + bytes(32) + u(1, 8) * 4 + u(1, 4) + bytes(32) + u(1, 4) +
+            bytes([7] * 16) + u(2, 8) + bytes([8] * 16) + u(4, 4) + b'body')
+    slot = (b'sherd-k\n' + u(1, 2) + bytes([1, 1]) + u(1, 4) + bytes([1] * 32) + u(8192, 4) + u(1, 4) +
+            bytes([2] * (16 + 32 + 32 + 104 + 152)) + bytes(32))
+    record = (b'sherd-r\n' + u(1, 2) + bytes([3, 1]) + u(1, 4) + bytes([2] + [0] * 15) + u(5, 8) +
+              bytes([4] * 16) + u(120, 4) + u(0, 4) + bytes(120))
+    identity = b'sherd-place 1\npool ' + b'ab' * 16 + b'\nplace ' + b'cd' * 16 + b'\n\nwords\n'
+    name = b'heads/' + b'12' * 16 + b'/' + b'0' * 15 + b'1-' + b'34' * 16
+    kit = ''.join(kit_lines()).encode()
+    seeds = {'bad-record': (0, record), 'good-pool': (1, pool + u(0, 2)),
+             'good-pool-extension': (1, pool + extension), 'bad-pool-cut': (1, pool),
+             'bad-pool-k': (1, pool[:96] + b'\0' + pool[97:] + u(0, 2)),
+             'good-device': (2, device + u(0, 2)), 'bad-device': (2, device + u(1, 2)),
+             'good-head': (3, head + extension), 'bad-head': (3, head),
+             'good-slot': (4, slot), 'bad-slot-memory': (4, slot[:48] + u(1 << 31, 4) + slot[52:]),
+             'good-kit': (5, kit), 'bad-kit': (5, flip(kit, 5)), 'good-identity': (6, identity),
+             'newer-identity': (6, identity.replace(b'1', b'2', 1)), 'good-name': (7, name),
+             'bad-name': (7, name[:-1])}
+    for seed, (kind, data) in seeds.items():
+        write('control', seed, bytes([kind]) + data)
+=======
+def make_catalogs():
+    def catalog(vector, facts):
+        out = struct.pack('<HHI', 1, 0, len(vector))
+        out += b''.join(device * 16 + struct.pack('<Q', seq) for device, seq in vector)
+        out += struct.pack('<I', len(facts))
+        for device, seq, number, kind, payload in facts:
+            out += device * 16 + struct.pack('<QIB3xI', seq, number, kind, len(payload)) + payload
+        return out
+
+    def pair(one, two):
+        return struct.pack('<I', len(one)) + one + two
+
+    empty = catalog([], [])
+    one = catalog([(b'a', 3), (b'b', 1)], [(b'a', 1, 0, 1, b'first'), (b'a', 3, 0, 1, b'third'), (b'b', 1, 0, 1, b'')])
+    two = catalog([(b'a', 2), (b'c', 1 << 40)],
+                  [(b'a', 1, 0, 1, b'first'), (b'a', 2, 0, 1, b'second'), (b'c', 1 << 40, 0, 200, b'unknown')])
+    fork = catalog([(b'a', 3)], [(b'a', 3, 0, 1, b'other')])
+    last = catalog([(b'a', (1 << 64) - 1)], [(b'a', (1 << 64) - 1, 7, 1, b'last')])
+    write('catalog', 'good-empty', pair(empty, empty))
+    write('catalog', 'good-into-empty', pair(empty, one))
+    write('catalog', 'good-two', pair(one, two))
+    write('catalog', 'good-fork', pair(one, fork))
+    write('catalog', 'good-last', pair(last, one))
+    write('catalog', 'bad-cut', pair(one, two[:-1]))
+    write('catalog', 'bad-size', pair(one, two)[:100])
+    write('catalog', 'bad-behind-end', pair(one, two + b'x'))
+    write('catalog', 'bad-counts', pair(flip(one, 7, 0xff), flip(one, 59, 0xff)))
+    write('catalog', 'bad-not-covered', pair(catalog([(b'a', 1)], [(b'a', 2, 0, 1, b'x')]), empty))
+    write('catalog', 'bad-newer', pair(flip(one, 0, 2), one))
+    write('catalog', 'bad-order', pair(catalog([(b'b', 1), (b'a', 1)], []), empty))
+>>>>>>> w-chunk
+
+
 make_headers()
+make_control()
 make_sets()
 make_share_heads()
 make_refs()
+make_catalogs()

@@ -27,6 +27,7 @@ PUBLIC = {
     "sherd/export.h": "base",
     "sherd/job.h": "base",
     "sherd/fec.h": "fec",
+    "sherd/pool.h": "pool",
     "sherd/zfec.h": "fec",
     "zfec/fec.h": "fec",
     "sherd/pool.h": "pool",

@@ -56,6 +56,10 @@ void options_help(const struct option_table *table, FILE *out)
 	fprintf(out, "\noptions:\n");
 	for (size_t i = 0; i < table->count; i++)
 		print_entry(&table->entries[i], out);
+	if (table->shared_count)
+		fprintf(out, "\noptions of every verb:\n");
+	for (size_t i = 0; i < table->shared_count; i++)
+		print_entry(&table->shared[i], out);
 	if (table->footer)
 		fprintf(out, "\n%s", table->footer);
 }

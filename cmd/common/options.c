@@ -14,6 +14,8 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
+#include <base/alloc.h>
 #include <base/err.h>
 #include <common/options.h>
 
@@ -36,11 +38,21 @@ struct parser {
 	struct sherd_error *err;
 };
 
+const struct option_entry *options_entry(const struct option_table *table, size_t index)
+{
+	if (index < table->count)
+		return &table->entries[index];
+	index -= table->count;
+	return index < table->shared_count ? &table->shared[index] : NULL;
+}
+
 static const struct option_entry *find_letter(const struct option_table *table, char letter)
 {
-	for (size_t i = 0; i < table->count; i++)
-		if (letter && table->entries[i].letter == letter)
-			return &table->entries[i];
+	const struct option_entry *entry;
+
+	for (size_t i = 0; (entry = options_entry(table, i)); i++)
+		if (letter && entry->letter == letter)
+			return entry;
 	return NULL;
 }
 
@@ -52,8 +64,8 @@ static struct word classify_long(const struct option_table *table, const char *t
 	struct word word = {
 		.kind = WORD_UNKNOWN, .attached = equals ? equals + 1 : NULL, .is_long = true};
 
-	for (size_t i = 0; i < table->count; i++) {
-		const struct option_entry *entry = &table->entries[i];
+	for (size_t i = 0; options_entry(table, i); i++) {
+		const struct option_entry *entry = options_entry(table, i);
 
 		if (strncmp(entry->name, text, size))
 			continue;
@@ -120,6 +132,110 @@ static bool read_long(const char *text, long *ret)
 	return true;
 }
 
+void option_list_release(struct option_list *list)
+{
+	mem_free(list->items);
+	*list = (struct option_list){0};
+}
+
+int option_list_add(struct option_list *list, const char *item)
+{
+	const char **items = mem_array(list->count + 1, sizeof(*items));
+
+	if (!items)
+		return SHERD_NOMEM;
+	if (list->count)
+		memcpy(items, list->items, list->count * sizeof(*items));
+	items[list->count++] = item;
+	mem_free(list->items);
+	list->items = items;
+	return 0;
+}
+
+/* "1.5GiB" with a table of units: digits, perhaps a point and digits, perhaps a unit. */
+struct unit {
+	const char *name;
+	double factor;
+};
+
+static bool read_amount(const char *text, const struct unit *units, uint64_t *ret)
+{
+	size_t digits = strspn(text, "0123456789");
+	char *end;
+	double value;
+
+	if (!digits)
+		return false;
+	if (text[digits] == '.' && !strspn(text + digits + 1, "0123456789"))
+		return false;
+	/* strtod() would read "0x10", "1e3" and, in some locales, other points. */
+	if (text[digits] && strchr("xXeEpP", text[digits]) && text[digits + 1])
+		return false;
+	value = strtod(text, &end);
+	for (; units->name; units++)
+		if (!strcasecmp(end, units->name))
+			break;
+	if (!units->name || value * units->factor >= 18446744073709551615.0)
+		return false;
+	*ret = (uint64_t)(value * units->factor + 0.5);
+	return true;
+}
+
+bool options_size(const char *text, uint64_t *ret_bytes)
+{
+	static const struct unit units[] = {{"", 1}, {"B", 1}, {"K", 0x1p10}, {"KiB", 0x1p10},
+		{"M", 0x1p20}, {"MiB", 0x1p20}, {"G", 0x1p30}, {"GiB", 0x1p30}, {"T", 0x1p40},
+		{"TiB", 0x1p40}, {"kB", 1e3}, {"MB", 1e6}, {"GB", 1e9}, {"TB", 1e12}, {NULL, 0}};
+
+	return read_amount(text, units, ret_bytes);
+}
+
+bool options_time(const char *text, uint64_t *ret_ns)
+{
+	static const struct unit units[] = {{"", 1e9}, {"s", 1e9}, {"ms", 1e6}, {"m", 60e9},
+		{"min", 60e9}, {"h", 3600e9}, {"d", 86400e9}, {"w", 604800e9}, {NULL, 0}};
+
+	return read_amount(text, units, ret_ns);
+}
+
+static int store_choice(
+	struct parser *p, const struct option_entry *entry, const char *value, const char **ret)
+{
+	size_t size = strlen(value);
+	char name[64];
+
+	for (const char *word = entry->words; *word; word += strspn(word, "|")) {
+		size_t length = strcspn(word, "|");
+
+		if (length == size && !strncmp(word, value, size)) {
+			*ret = value;
+			return 0;
+		}
+		word += length;
+	}
+	return err_set(p->err, SHERD_INVALID, "option %s: '%s' is none of %s", spell(entry, name),
+		value, entry->words);
+}
+
+static int store_amount(
+	struct parser *p, const struct option_entry *entry, const char *value, uint64_t *ret)
+{
+	bool size = entry->kind == OPTION_KIND_SIZE;
+	uint64_t scale = size ? 1 : 1000000000;
+	uint64_t amount;
+	char name[64];
+
+	if (!(size ? options_size : options_time)(value, &amount))
+		return err_set(p->err, SHERD_INVALID, "option %s: '%s' is no %s",
+			spell(entry, name), value,
+			size ? "size such as 4096 or 10MiB" : "time such as 90s, 15m or 2h");
+	if (amount < (uint64_t)entry->min * scale || amount / scale > (uint64_t)entry->max)
+		return err_set(p->err, SHERD_INVALID, "option %s: '%s' is not from %ld to %ld",
+			spell(entry, name), value, entry->min, entry->max);
+	*ret = amount;
+	return 0;
+}
+
 static int store(struct parser *p, const struct option_entry *entry, const char *value)
 {
 	char *field = (char *)p->values + entry->offset;
@@ -130,9 +246,20 @@ static int store(struct parser *p, const struct option_entry *entry, const char 
 	case OPTION_KIND_FLAG:
 		*(bool *)(void *)field = true;
 		return 0;
+	case OPTION_KIND_COUNT:
+		++*(long *)(void *)field;
+		return 0;
 	case OPTION_KIND_TEXT:
+	case OPTION_KIND_MAYBE:
 		*(const char **)(void *)field = value;
 		return 0;
+	case OPTION_KIND_LIST:
+		return option_list_add((void *)field, value) ? err_nomem(p->err) : 0;
+	case OPTION_KIND_CHOICE:
+		return store_choice(p, entry, value, (void *)field);
+	case OPTION_KIND_SIZE:
+	case OPTION_KIND_TIME:
+		return store_amount(p, entry, value, (void *)field);
 	case OPTION_KIND_NUMBER:
 		break;
 	case OPTION_KIND_HELP:
@@ -158,9 +285,14 @@ static int take_value(
 		*ret = attached;
 		return 0;
 	}
-	if (p->at == p->argc || classify(p->table, p->argv[p->at]).kind != WORD_OPERAND)
+	if (p->at == p->argc || classify(p->table, p->argv[p->at]).kind != WORD_OPERAND) {
+		if (entry->kind == OPTION_KIND_MAYBE) {
+			*ret = "";
+			return 0;
+		}
 		return err_set(p->err, SHERD_INVALID, "option %s needs a value: %s",
 			spell(entry, name), entry->argument);
+	}
 	*ret = p->argv[p->at++];
 	return 0;
 }
@@ -212,8 +344,8 @@ static int refuse_ambiguous(struct parser *p, const char *text)
 	char list[256] = "";
 	size_t used = 0;
 
-	for (size_t i = 0; i < p->table->count; i++) {
-		const char *name = p->table->entries[i].name;
+	for (size_t i = 0; options_entry(p->table, i); i++) {
+		const char *name = options_entry(p->table, i)->name;
 
 		if (!strncmp(name, text + 2, size) && used + strlen(name) + 8 < sizeof(list))
 			used += (size_t)snprintf(list + used, sizeof(list) - used, "%s--%s",
@@ -261,5 +393,24 @@ int options_parse(const struct option_table *table, int argc, char **argv, void 
 	for (p.at++; p.at < argc; p.at++)
 		argv[++count] = argv[p.at];
 	*ret_count = count;
+	return 0;
+}
+
+int options_lead(const struct option_table *table, int argc, char **argv, void *values, int *ret_at,
+	struct sherd_error *err)
+{
+	struct parser p = {
+		.table = table, .argc = argc, .argv = argv, .at = 1, .values = values, .err = err};
+	int none = 0;
+
+	while (p.at < argc && classify(table, argv[p.at]).kind != WORD_OPERAND) {
+		int r = take_word(&p, &none);
+
+		if (r)
+			return r;
+		if (p.unknown)
+			return err_set(err, SHERD_INVALID, "no option '%s'", p.unknown);
+	}
+	*ret_at = p.at;
 	return 0;
 }

@@ -45,8 +45,8 @@ struct question {
 	const struct ask *ask;
 	struct calls *calls;
 	struct ask_answers *answers;
-	uint64_t good;    /* answered with success */
-	uint64_t started; /* monotonic ns */
+	uint64_t good;       /* answered with success */
+	uint64_t started;    /* monotonic ns */
 	uint64_t grace_till; /* 0: the needs are not met yet */
 };
 
@@ -170,8 +170,7 @@ static int put_all(struct question *q, uint64_t mask, const char *name, struct r
 
 	for (size_t i = 0; !r && i < q->ask->count; i++)
 		if (mask & BIT(i))
-			r = calls_put(
-				q->calls, q->ask->members[i], i, name, &part, 1, &hold, err);
+			r = calls_put(q->calls, q->ask->members[i], i, name, &part, 1, &hold, err);
 	while (!r && (r = next_end(q, needs, need_count, &end, err)) == 1) {
 		r = put_step(q, name, file, &end, err);
 		call_end_release(&end);
@@ -206,8 +205,8 @@ struct listing {
 };
 
 /* A page must go on where the last one ended: a place that lists for ever is stopped. */
-static int list_step(struct question *q, struct listing *l, struct call_end *end,
-	struct sherd_error *err)
+static int list_step(
+	struct question *q, struct listing *l, struct call_end *end, struct sherd_error *err)
 {
 	size_t index = (size_t)end->tag, count = end->page.count;
 	const char *last;
@@ -217,8 +216,8 @@ static int list_step(struct question *q, struct listing *l, struct call_end *end
 		return 0;
 	}
 	for (size_t i = 0; i < count; i++) {
-		int r = l->visit(l->context, index, end->page.entries[i].name,
-			end->page.entries[i].size);
+		int r = l->visit(
+			l->context, index, end->page.entries[i].name, end->page.entries[i].size);
 
 		if (r)
 			return r == SHERD_NOMEM ? err_nomem(err) : r;
@@ -300,13 +299,15 @@ int ask_get(const struct ask *ask, uint64_t mask, const char *name, size_t size_
 #define TAG_PLACE(tag) ((size_t)((tag)&255))
 
 /* Ask the next place that may have it; 0 also if there is none left. */
-static int fetch_next(struct question *q, struct ask_want *want, size_t number, struct sherd_error *err)
+static int fetch_next(
+	struct question *q, struct ask_want *want, size_t number, struct sherd_error *err)
 {
 	size_t best = q->ask->count;
 
 	for (size_t i = q->ask->count; i-- > 0;)
 		if (want->from & BIT(i))
-			best = best < q->ask->count && !member_usable(q->ask->members[i]) ? best : i;
+			best = best < q->ask->count && !member_usable(q->ask->members[i]) ? best
+											  : i;
 	if (best == q->ask->count)
 		return 0;
 	want->from &= ~BIT(best);
@@ -319,19 +320,18 @@ static int take_file(struct ask_want *want, const struct call_end *end, struct s
 	CLEANUP(record_file_unref_at) struct record_file *file = NULL;
 	uint8_t hash[RECORD_HASH_SIZE];
 
-	if (end->got != want->size)
+	if (end->got > want->size)
 		return 0;
 	file = record_file_new(end->data, end->got);
 	if (!file)
 		return err_nomem(err);
-	if (ask_hash_of(want->name, hash) &&
-		memcmp(hash, file->hash.bytes, RECORD_HASH_SIZE) == 0)
+	if (ask_hash_of(want->name, hash) && memcmp(hash, file->hash.bytes, RECORD_HASH_SIZE) == 0)
 		want->file = TAKE(file);
 	return 0;
 }
 
-static int fetch_step(struct question *q, struct ask_want *wants, struct call_end *end,
-	struct sherd_error *err)
+static int fetch_step(
+	struct question *q, struct ask_want *wants, struct call_end *end, struct sherd_error *err)
 {
 	size_t number = TAG_WANT(end->tag), place = TAG_PLACE(end->tag);
 	struct ask_want *want = &wants[number];
@@ -349,8 +349,7 @@ static int fetch_step(struct question *q, struct ask_want *wants, struct call_en
 	return fetch_next(q, want, number, err);
 }
 
-int ask_fetch(
-	const struct ask *ask, struct ask_want *wants, size_t count, struct sherd_error *err)
+int ask_fetch(const struct ask *ask, struct ask_want *wants, size_t count, struct sherd_error *err)
 {
 	struct question q;
 	struct call_end end;

@@ -29,8 +29,8 @@ struct ask {
 
 /* What the places said. */
 struct ask_answers {
-	uint64_t answered;           /* bits of those that came to an end, whichever */
-	int code[POOL_PLACES_MAX];   /* 0 or an error code */
+	uint64_t answered;         /* bits of those that came to an end, whichever */
+	int code[POOL_PLACES_MAX]; /* 0 or an error code */
 	char why[POOL_PLACES_MAX][ASK_WHY_SIZE];
 };
 
@@ -67,11 +67,11 @@ int ask_list(const struct ask *ask, uint64_t mask, const char *prefix, const str
 /* Something to fetch. */
 struct ask_want {
 	const char *name;
-	size_t size;     /* as listed; exactly so many bytes are believed */
-	uint64_t from;   /* places that may have it; those that did not are taken out */
-	uint64_t wrong;  /* result: places that gave other bytes than the name says */
+	size_t size;              /* it is not larger: the greatest size that a place listed */
+	uint64_t from;            /* places that may have it; those that did not are taken out */
+	uint64_t wrong;           /* result: places that gave other bytes than the name says */
 	struct record_file *file; /* result, owned by the receiver; NULL: nowhere */
-	int code;        /* result without a file: of the last place asked; 0: none was */
+	int code;                 /* result without a file: of the last place asked; 0: none was */
 };
 
 /*
@@ -79,13 +79,12 @@ struct ask_want {
  * Fetch each from one place after the other until one gives bytes with the hash that the name ends
  * with. Errors: CANCELLED, NOMEM.
  */
-int ask_fetch(
-	const struct ask *ask, struct ask_want *wants, size_t count, struct sherd_error *err);
+int ask_fetch(const struct ask *ask, struct ask_want *wants, size_t count, struct sherd_error *err);
 
 /*
  * ask_get(ask, mask, name, size_max, visit, context, answers, err):
- * Fetch ${name} from every place of the mask: visit(context, index, data, size) of each that has it.
- * Returns as ask_put() does. Errors: CANCELLED, NOMEM, those of visit().
+ * Fetch ${name} from every place of the mask: visit(context, index, data, size) of each that has
+ * it. Returns as ask_put() does. Errors: CANCELLED, NOMEM, those of visit().
  */
 typedef int ask_data(void *context, size_t index, const uint8_t *data, size_t size);
 int ask_get(const struct ask *ask, uint64_t mask, const char *name, size_t size_max,

@@ -52,8 +52,8 @@ static int read_vector(struct cursor *c, struct headrec *ret, struct sherd_error
 		cursor_copy(c, seen->incarnation, RECORD_ID_SIZE);
 		seen->seq = cursor_u64(c);
 		cursor_copy(c, seen->hash, RECORD_HASH_SIZE);
-		if (!seen->seq ||
-			(i > 0 && memcmp(seen[-1].incarnation, seen->incarnation, RECORD_ID_SIZE) >= 0))
+		if (!seen->seq || (i > 0 && memcmp(seen[-1].incarnation, seen->incarnation,
+						    RECORD_ID_SIZE) >= 0))
 			return err_set(err, SHERD_CORRUPT, "the vector of a head is not in order");
 	}
 	return 0;

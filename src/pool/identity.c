@@ -18,9 +18,9 @@ char *identity_write(const struct identity *identity)
 {
 	char pool[DIGITS + 1], place[DIGITS + 1];
 
-	return mem_format(FIRST POOL_LINE "%s\n" PLACE_LINE
-					  "%s\n\nThis is a place of a sherd pool: encrypted pieces "
-					  "of somebody's files. Please do not change anything here.\n",
+	return mem_format(FIRST POOL_LINE
+		"%s\n" PLACE_LINE "%s\n\nThis is a place of a sherd pool: encrypted pieces "
+		"of somebody's files. Please do not change anything here.\n",
 		hex_of(identity->pool, POOL_ID_SIZE, pool),
 		hex_of(identity->place, RECORD_ID_SIZE, place));
 }
@@ -50,8 +50,8 @@ int identity_read(const uint8_t *data, size_t size, struct identity *ret, struct
 		while (digit < end && *digit >= '0' && *digit <= '9')
 			digit++;
 		if (digit > text + kind && digit < end && *digit == '\n')
-			return err_set(err, SHERD_NEWER,
-				"the place was made by a newer version of sherd");
+			return err_set(
+				err, SHERD_NEWER, "the place was made by a newer version of sherd");
 		return err_set(err, SHERD_CORRUPT, "'" IDENTITY_NAME "' is damaged");
 	}
 	text += first;

@@ -20,7 +20,6 @@ struct identity {
 char *identity_write(const struct identity *identity);
 
 /* identity_read(data, size, ret, err): Errors: CORRUPT (it is none), NEWER. */
-int identity_read(
-	const uint8_t *data, size_t size, struct identity *ret, struct sherd_error *err);
+int identity_read(const uint8_t *data, size_t size, struct identity *ret, struct sherd_error *err);
 
 #endif

@@ -35,8 +35,8 @@ void keyring_free(struct keyring *ring)
 	secret_free(ring);
 }
 
-int keyring_add(struct keyring *ring, uint32_t epoch, const struct crypt_key *key,
-	struct sherd_error *err)
+int keyring_add(
+	struct keyring *ring, uint32_t epoch, const struct crypt_key *key, struct sherd_error *err)
 {
 	const struct crypt_key *known = keyring_epoch(ring, epoch);
 	size_t at = ring->count;

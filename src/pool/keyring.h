@@ -27,8 +27,8 @@ DEFINE_CLEANUP(struct keyring, keyring_free)
 
 /* keyring_add(ring, epoch, key, err): know an epoch's key; a known one must be the same.
  * Errors: CORRUPT (another key is known, epoch 0, or too many). */
-int keyring_add(struct keyring *ring, uint32_t epoch, const struct crypt_key *key,
-	struct sherd_error *err);
+int keyring_add(
+	struct keyring *ring, uint32_t epoch, const struct crypt_key *key, struct sherd_error *err);
 
 const uint8_t *keyring_pool(const struct keyring *ring);
 uint32_t keyring_newest(const struct keyring *ring); /* 0: none */

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * keyslot.c - anybody can seal something to a slot's public key, which is no secret; so what comes
- * out is believed only as far as it is proved: the epoch key by the commitment (which proves no more
- * than that one key was meant), the administrator's public key by the lock, the seed by that key.
- * The rest of the proof is the chain of records (digest.h): a forged epoch key opens none.
+ * out is believed only as far as it is proved: the epoch key by the commitment (which proves no
+ * more than that one key was meant), the administrator's public key by the lock, the seed by that
+ * key. The rest of the proof is the chain of records (digest.h): a forged epoch key opens none.
  */
 #include "keyslot.h"
 
@@ -19,7 +19,7 @@
 #define MAGIC_SIZE 8
 #define FORMAT 1
 #define ALGORITHM 1
-#define RESERVED_SIZE 28
+#define RESERVED_SIZE 32
 #define FLAG_SEED 1
 #define PAYLOAD_SIZE 104
 #define LOCK_SIZE (CRYPT_KEY_SIZE + SIGN_PUBLIC_SIZE)
@@ -89,9 +89,9 @@ static int check_costs(const struct keyslot *slot, struct sherd_error *err)
 
 	if (!asked && (slot->memory_kib || slot->passes))
 		return err_set(err, SHERD_CORRUPT, "a key slot has costs and no passphrase");
-	if (asked && (slot->memory_kib < KDF_MEMORY_KIB_MIN ||
-			     slot->memory_kib > KDF_MEMORY_KIB_MAX ||
-			     slot->passes < KDF_PASSES_MIN || slot->passes > KDF_PASSES_MAX))
+	if (asked &&
+		(slot->memory_kib < KDF_MEMORY_KIB_MIN || slot->memory_kib > KDF_MEMORY_KIB_MAX ||
+			slot->passes < KDF_PASSES_MIN || slot->passes > KDF_PASSES_MAX))
 		return err_set(err, SHERD_INVALID,
 			"a key slot asks for %u KiB and %u passes of Argon2id: refused",
 			slot->memory_kib, slot->passes);
@@ -193,8 +193,8 @@ int keyslot_passphrase_key(const struct keyslot *slot, const char *passphrase, s
 		passphrase, size, slot->salt, slot->memory_kib, slot->passes, ret, err);
 }
 
-void keyslot_kit_key(const uint8_t pool[POOL_ID_SIZE], const struct crypt_key *kit_secret,
-	struct crypt_key *ret)
+void keyslot_kit_key(
+	const uint8_t pool[POOL_ID_SIZE], const struct crypt_key *kit_secret, struct crypt_key *ret)
 {
 	kdf_derive(kit_secret, pool, POOL_ID_SIZE, "sherd kit", NULL, 0, ret);
 }

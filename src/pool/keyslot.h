@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * keyslot.h - key slots (docs/format.md, 8.1 and 8.2): the keys of an epoch, sealed to an X25519 key
- * whose secret half is locked by a passphrase, the recovery kit, or kept by a device. Threads: any.
+ * keyslot.h - key slots (docs/format.md, 8.1 and 8.2): the keys of an epoch, sealed to an X25519
+ * key whose secret half is locked by a passphrase, the recovery kit, or kept by a device. Threads:
+ * any.
  */
 #ifndef POOL_KEYSLOT_H
 #define POOL_KEYSLOT_H
@@ -51,8 +52,7 @@ struct keyslot {
 /* keyslot_write(slot, ret_file): its file. keyslot_read(file, size, ret, err): Errors: CORRUPT,
  * NEWER (format, kind or algorithm unknown), INVALID (Argon2id costs outside of the bounds). */
 void keyslot_write(const struct keyslot *slot, uint8_t ret_file[KEYSLOT_FILE_SIZE]);
-int keyslot_read(
-	const uint8_t *file, size_t size, struct keyslot *ret, struct sherd_error *err);
+int keyslot_read(const uint8_t *file, size_t size, struct keyslot *ret, struct sherd_error *err);
 
 /*
  * keyslot_make(env, slot, secret, locking, keys, err):
@@ -63,7 +63,8 @@ int keyslot_read(
 int keyslot_make(const struct sherd_env *env, struct keyslot *slot, const struct crypt_key *secret,
 	const struct crypt_key *locking, const struct keyslot_keys *keys, struct sherd_error *err);
 
-/* The locking key of a passphrase slot (Argon2id: slow) and of a kit slot. Errors: INVALID, NOMEM. */
+/* The locking key of a passphrase slot (Argon2id: slow) and of a kit slot. Errors: INVALID, NOMEM.
+ */
 int keyslot_passphrase_key(const struct keyslot *slot, const char *passphrase, size_t size,
 	struct crypt_key *ret, struct sherd_error *err);
 void keyslot_kit_key(const uint8_t pool[POOL_ID_SIZE], const struct crypt_key *kit_secret,

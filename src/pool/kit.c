@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * kit.c - 65 bytes as six lines that can be copied by hand: each has its own check, so that a typing
- * error is found in its line and not somewhere. A line that begins with its number is one of the
- * six, whatever follows; a line without a number is one if it looks exactly like one.
+ * kit.c - 65 bytes as six lines that can be copied by hand: each has its own check, so that a
+ * typing error is found in its line and not somewhere. A line that begins with its number is one of
+ * the six, whatever follows; a line without a number is one if it looks exactly like one.
  */
 #include "kit.h"
 
@@ -128,7 +128,8 @@ static int letter_value(char letter)
 	return found ? (int)(found - alphabet) : -1;
 }
 
-/* The letters of a line, without what separates them; at most ${room}. Their number, or room + 1. */
+/* The letters of a line, without what separates them; at most ${room}. Their number, or room + 1.
+ */
 static size_t squeeze(const char *line, const char *end, char *ret, size_t room)
 {
 	size_t count = 0;
@@ -184,7 +185,8 @@ static int bad_line(unsigned number, const char *what, struct sherd_error *err)
 	return err_set(err, SHERD_BADKEY, "line %u of the recovery kit %s", number, what);
 }
 
-static int read_line(struct lines *lines, const char *line, const char *end, struct sherd_error *err)
+static int read_line(
+	struct lines *lines, const char *line, const char *end, struct sherd_error *err)
 {
 	char letters[LINE_LETTERS + CHECK_LETTERS], check[CHECK_LETTERS];
 	unsigned number = take_number(&line, end);
@@ -247,8 +249,7 @@ static int finish(const struct lines *lines, struct kit *ret, struct sherd_error
 	if (version == VERSION)
 		return 0;
 	secret_wipe(ret, sizeof(*ret));
-	return err_set(
-		err, SHERD_NEWER, "the recovery kit was made by a newer version of sherd");
+	return err_set(err, SHERD_NEWER, "the recovery kit was made by a newer version of sherd");
 }
 
 int kit_read(const char *text, size_t size, struct kit *ret, struct sherd_error *err)

@@ -29,7 +29,8 @@ static_assert(BOX_LOCK_OVERHEAD == 40 && DEVICE_SIZE == 216, "size of the file '
 
 /* --- device --- */
 
-static void lock_key(const struct keyring *ring, const struct crypt_key *epoch, struct crypt_key *ret)
+static void lock_key(
+	const struct keyring *ring, const struct crypt_key *epoch, struct crypt_key *ret)
 {
 	kdf_derive(epoch, keyring_pool(ring), POOL_ID_SIZE, "sherd device", NULL, 0, ret);
 }
@@ -50,8 +51,8 @@ int device_file_hide(const struct sherd_env *env, struct device_file *file,
 	}
 	file->epoch = keyring_newest(ring);
 	lock_key(ring, keyring_epoch(ring, file->epoch), &key);
-	return box_lock(env, &key, file->device, RECORD_ID_SIZE, secrets, SECRETS_SIZE,
-		file->secrets, err);
+	return box_lock(
+		env, &key, file->device, RECORD_ID_SIZE, secrets, SECRETS_SIZE, file->secrets, err);
 }
 
 int device_file_show(const struct device_file *file, const struct keyring *ring,
@@ -274,8 +275,8 @@ static int damaged(struct sherd_error *err)
 	return err_set(err, SHERD_CORRUPT, "'" STATE_SEEN "' in the state folder is damaged");
 }
 
-static int read_heads(struct cursor *c, struct seen_head **ret, size_t *ret_count,
-	struct sherd_error *err)
+static int read_heads(
+	struct cursor *c, struct seen_head **ret, size_t *ret_count, struct sherd_error *err)
 {
 	size_t count = cursor_u32(c);
 
@@ -350,7 +351,8 @@ int seen_load(const struct state *s, struct seen *ret, struct sherd_error *err)
 
 	*ret = (struct seen){0};
 	if (r == SHERD_NOTFOUND)
-		return err_set(err, SHERD_CORRUPT, "'" STATE_SEEN "' is missing in the state folder");
+		return err_set(
+			err, SHERD_CORRUPT, "'" STATE_SEEN "' is missing in the state folder");
 	return r ? r : read_seen(data, size, ret, err);
 }
 

@@ -32,8 +32,8 @@ struct device_file {
 	uint8_t secrets[2 * CRYPT_KEY_SIZE + 40]; /* locked, or in clear and zeros */
 };
 
-/* device_file_hide(env, file, ring, secrets, err): fill in ${secrets}, locked under the newest epoch
- * if file->locked. device_file_show(): the reverse. Errors: IO; CORRUPT. */
+/* device_file_hide(env, file, ring, secrets, err): fill in ${secrets}, locked under the newest
+ * epoch if file->locked. device_file_show(): the reverse. Errors: IO; CORRUPT. */
 int device_file_hide(const struct sherd_env *env, struct device_file *file,
 	const struct keyring *ring, const struct device_secrets *secrets, struct sherd_error *err);
 int device_file_show(const struct device_file *file, const struct keyring *ring,
@@ -80,8 +80,7 @@ int seen_save(struct state *s, struct seen *seen, struct sherd_error *err);
 void seen_release(struct seen *seen);
 
 /* seen_head_find(heads, count, incarnation): NULL: never seen. */
-struct seen_head *seen_head_find(
-	struct seen_head *heads, size_t count, const uint8_t *incarnation);
+struct seen_head *seen_head_find(struct seen_head *heads, size_t count, const uint8_t *incarnation);
 /* seen_head_set(heads, count, head): raise or add; false without memory. */
 bool seen_head_set(struct seen_head **heads, size_t *count, const struct seen_head *head);
 /* seen_place_of(seen, id, add): NULL: none (and without memory). */

@@ -55,13 +55,20 @@ int pack_buffer_new(unsigned k, unsigned m, uint32_t share_size, struct pack_buf
 	return 0;
 }
 
-bool pack_buffer_reuse(struct pack_buffer *b, uint32_t share_size)
+bool pack_buffer_reshape(struct pack_buffer *b, uint32_t share_size)
 {
 	assert(ladder_ok(share_size));
 	/* Nobody can gain a reference meanwhile: the only one is ours. */
 	if (atomic_load_explicit(&b->refs, memory_order_acquire) != 1 || share_size > b->room)
 		return false;
 	b->share_size = share_size;
+	return true;
+}
+
+bool pack_buffer_reuse(struct pack_buffer *b, uint32_t share_size)
+{
+	if (!pack_buffer_reshape(b, share_size))
+		return false;
 	memset(b->memory, 0, (size_t)b->k * share_size);
 	return true;
 }

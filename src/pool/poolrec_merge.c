@@ -150,8 +150,8 @@ static int merge_epochs(struct poolrec *a, const struct poolrec *b, struct sherd
 	if (!epochs)
 		return err_nomem(err);
 	while (i < a->epoch_count || j < b->epoch_count) {
-		bool from_a = j == b->epoch_count || (i < a->epoch_count &&
-							     a->epochs[i].epoch <= b->epochs[j].epoch);
+		bool from_a = j == b->epoch_count ||
+			      (i < a->epoch_count && a->epochs[i].epoch <= b->epochs[j].epoch);
 
 		if (from_a && j < b->epoch_count && a->epochs[i].epoch == b->epochs[j].epoch)
 			j++;

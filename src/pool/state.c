@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * state.c - every file appears by base/newfile: written without a name, synced, moved into place,
- * folder synced. So a crash leaves the old or the new one. What a crash may leave besides are hidden
- * temporary files, which the next process that has the lock removes.
+ * folder synced. So a crash leaves the old or the new one. What a crash may leave besides are
+ * hidden temporary files, which the next process that has the lock removes.
  */
 #include "state.h"
 
@@ -39,8 +39,8 @@ typedef int entry_visit(void *context, const char *name);
 
 static int open_folder_at(const struct state *s, const char *name)
 {
-	return s->env->files->openat(s->env->context, s->fd, name,
-		O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW, 0);
+	return s->env->files->openat(
+		s->env->context, s->fd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW, 0);
 }
 
 /* Calls visit() for each entry but "." and ".."; 0, or -1 with errno, or what visit() gave. */
@@ -172,8 +172,8 @@ int state_read(const struct state *s, const char *name, size_t size_max, uint8_t
 	return r;
 }
 
-int state_put_record(struct state *s, const char *name, const struct record_file *file,
-	struct sherd_error *err)
+int state_put_record(
+	struct state *s, const char *name, const struct record_file *file, struct sherd_error *err)
 {
 	CLEANUP(mem_free_at) char *path = mem_format(STATE_RECORDS "/%s", name);
 	int r;
@@ -221,8 +221,8 @@ static int walk_entry(void *context, const char *name)
 	w->size += length + 1;
 	if (record_name_parse(w->path + sizeof(STATE_RECORDS), &parsed) == 0)
 		r = w->visit(w->context, w->path + sizeof(STATE_RECORDS));
-	else if (w->s->env->files->fstatat(w->s->env->context, w->s->fd, w->path, &st,
-			 AT_SYMLINK_NOFOLLOW) != 0)
+	else if (w->s->env->files->fstatat(
+			 w->s->env->context, w->s->fd, w->path, &st, AT_SYMLINK_NOFOLLOW) != 0)
 		r = err_system(w->err, errno, "cannot look at '%s/%s'", w->s->path, w->path);
 	else if (S_ISDIR(st.st_mode) && w->depth < DEPTH_MAX)
 		r = walk_folder(w);
@@ -274,8 +274,8 @@ static int lock(struct state *s, struct sherd_error *err)
 	return err_system(err, errno, "cannot lock '%s'", s->path);
 }
 
-static int open_folder(struct state *s, const struct sherd_env *env, const char *path,
-	struct sherd_error *err)
+static int open_folder(
+	struct state *s, const struct sherd_env *env, const char *path, struct sherd_error *err)
 {
 	*s = STATE_INIT;
 	s->env = env;

@@ -33,14 +33,15 @@ struct state {
 };
 #define STATE_INIT ((struct state){.fd = -1, .lock = -1})
 
-/* state_open(s, env, path, read_only, err): open the folder of a pool and lock it, unless read_only.
- * Errors: NOPOOL (no folder, or no file 'device' in it), BUSY, DENIED, IO, NOMEM. */
+/* state_open(s, env, path, read_only, err): open the folder of a pool and lock it, unless
+ * read_only. Errors: NOPOOL (no folder, or no file 'device' in it), BUSY, DENIED, IO, NOMEM. */
 int state_open(struct state *s, const struct sherd_env *env, const char *path, bool read_only,
 	struct sherd_error *err);
 
 /* state_create(s, env, path, err): the same for a folder that does not hold a pool; it is made if
  * need be (mode 0700). What an attempt that was cut short left in it is removed.
- * Errors: EXISTS (a pool is there, or files that are not ours), BUSY, NOTFOUND (no folder to make it in), ... */
+ * Errors: EXISTS (a pool is there, or files that are not ours), BUSY, NOTFOUND (no folder to make
+ * it in), ... */
 int state_create(
 	struct state *s, const struct sherd_env *env, const char *path, struct sherd_error *err);
 
@@ -60,8 +61,8 @@ int state_read(const struct state *s, const char *name, size_t size_max, uint8_t
 
 /* state_put_record(s, name, file, err): keep a record; one that is there already is replaced.
  * Durable. state_drop_record(s, name): quietly. */
-int state_put_record(struct state *s, const char *name, const struct record_file *file,
-	struct sherd_error *err);
+int state_put_record(
+	struct state *s, const char *name, const struct record_file *file, struct sherd_error *err);
 void state_drop_record(struct state *s, const char *name);
 
 /* state_each_record(s, visit, context, err): every file below records/ whose name is a record's:

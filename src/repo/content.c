@@ -283,6 +283,25 @@ int content_reader_open(struct content_reader *r, struct store *store, const uin
 	return 0;
 }
 
+/* Lists are read only if they are sound, and then their runs are looked at as well. */
+bool content_sound(struct store *store, const uint8_t *data, size_t size)
+{
+	struct content_reader r;
+	struct content_run run;
+	bool sound = content_reader_open(&r, store, data, size, NULL) == 0;
+
+	r.sound_only = true;
+	while (sound) {
+		int code = content_reader_next(&r, &run, NULL);
+
+		if (code == 0)
+			break;
+		sound = code == 1 && (run.hole || store_sound(store, &run.id));
+	}
+	content_reader_release(&r);
+	return sound;
+}
+
 /* Fetch the list that ${run} of the present level is, and go into it. */
 static int descend(struct content_reader *r, const struct content_run *run, struct sherd_error *err)
 {
@@ -291,8 +310,11 @@ static int descend(struct content_reader *r, const struct content_run *run, stru
 	unsigned got_depth;
 	uint64_t length;
 	bool hole;
-	int code = store_read_bytes(r->store, BLOB_LIST, &run->id, list, err);
+	int code;
 
+	if (r->sound_only && !store_sound(r->store, &run->id))
+		return err_set(err, SHERD_LOST, "a list of blobs has too few shares");
+	code = store_read_bytes(r->store, BLOB_LIST, &run->id, list, err);
 	if (code)
 		return code;
 	if (!content_sum(list->data, list->size, &got_depth, &length, &hole) ||

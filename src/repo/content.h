@@ -23,6 +23,11 @@ bool content_right(const uint8_t *data, size_t size, bool file, uint64_t length)
  * SIZE_MAX if it is cut short. */
 size_t content_size(const uint8_t *data, size_t size);
 
+/* content_sound(store, data, size): whether every blob of a content, lists included, may be relied
+ * on (store_sound()), so that nothing of it need be stored again. */
+struct store;
+bool content_sound(struct store *store, const uint8_t *data, size_t size);
+
 /* content_write_empty(out), content_write_one(out, id, length): append a content of no run, or of
  * one blob. */
 void content_write_empty(struct bytes *out);

@@ -122,6 +122,7 @@ struct content_reader {
 		uint32_t left;
 	} levels[TREE_DEPTH_MAX + 1]; /* by depth */
 	int level, top;               /* depths: where reading is, and of the content itself */
+	bool sound_only; /* fail, instead of reading a list that store_sound() denies */
 };
 /* content_reader_open(r, store, data, size, err): ${data} must live as long. Errors: CORRUPT. */
 int content_reader_open(struct content_reader *r, struct store *store, const uint8_t *data,

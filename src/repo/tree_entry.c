@@ -270,6 +270,13 @@ void tree_entry_write(const struct tree_entry *e, struct bytes *out)
 	out->data[count_at + 1] = (uint8_t)(count >> 8);
 }
 
+const char *tree_raw_name(const uint8_t *raw, size_t *ret_size)
+{
+	static_assert(TREE_RAW_NAME_AT == FIXED_SIZE + 4, "two u16 stand between");
+	*ret_size = raw[FIXED_SIZE] + raw[FIXED_SIZE + 1] * 256u;
+	return (const char *)raw + TREE_RAW_NAME_AT;
+}
+
 /* --- reading --- */
 
 static void read_birth(struct tree_entry *e, struct cursor *value)

@@ -1,0 +1,251 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * store_write.c - putting blobs in: ids for many at once, known ones left out, the others to the
+ * packer. And the deep check of a pack, which does the same the other way round.
+ */
+#include "store_inner.h"
+
+#include <assert.h>
+#include <limits.h>
+#include <string.h>
+
+#include <base/alloc.h>
+#include <base/err.h>
+#include <base/intmath.h>
+
+int store_begin(struct store *s, const struct store_write_options *options, struct sherd_error *err)
+{
+	struct packer_options p = {.pool = s->pool,
+		.index = s->index,
+		.index_lock = &s->index_lock,
+		.journal = s->journal,
+		.threads = s->o.threads,
+		.memory = s->o.memory};
+	int code = 0;
+
+	assert(!s->begun);
+	s->w = *options;
+	s->dry = options->dry_run;
+	s->dry_totals = (struct store_totals){.shares_least = UINT_MAX, .spare = INT_MAX};
+	if (s->dry) {
+		code = index_open_group(s->index, BLOB_DATA, &s->dry_group, err);
+		s->begun = !code;
+		return code;
+	}
+	if (pool_read_only(s->pool))
+		return err_set(err, SHERD_DENIED, "the pool is open for reading only");
+	if (!sherd_pool_fresh(s->pool))
+		return err_set(err, SHERD_STALE,
+			"too few places answer to know the newest state of the pool");
+	if (s->own_code) {
+		if (err)
+			*err = s->own_err;
+		return err_wrap(err, s->own_code,
+			"this device's newest head cannot be read, and nothing may be built upon it");
+	}
+	code = pool_fix_m(s->pool, err);
+	if (code)
+		return code;
+	reader_release_packs(s->reader);
+	p.level = options->level < 0 ? 0 : options->level ? options->level : STORE_LEVEL_DEFAULT;
+	p.need = options->need ? options->need : pool_need(s->pool);
+	code = packer_new(&p, &s->packer, err);
+	s->begun = !code;
+	return code;
+}
+
+void store_abort(struct store *s)
+{
+	if (!s->begun)
+		return;
+	packer_free(s->packer);
+	s->packer = NULL;
+	s->begun = false;
+	pthread_rwlock_wrlock(&s->index_lock);
+	index_drop_unsealed(s->index);
+	pthread_rwlock_unlock(&s->index_lock);
+	suspects_save(s);
+}
+
+/* Ids of all items, their leaves in one batch. */
+static int make_ids(
+	struct store *s, struct store_item *items, size_t count, struct sherd_error *err)
+{
+	CLEANUP(mem_free_at) struct hash_item *batch = mem_array(count, sizeof(*batch));
+	CLEANUP(mem_free_at) struct hash *scratch = NULL;
+	size_t leaves = 0;
+
+	for (size_t i = 0; i < count; i++)
+		leaves += hash_leaf_count(items[i].size);
+	scratch = mem_array(leaves, sizeof(*scratch));
+	if (!batch || !scratch)
+		return err_nomem(err);
+	for (size_t i = 0; i < count; i++)
+		batch[i] = (struct hash_item){.data = items[i].data, .size = items[i].size};
+	hash_trees(batch, count, scratch);
+	for (size_t i = 0; i < count; i++)
+		blob_id(s->id_key, (uint8_t)items[i].type, items[i].size, &batch[i].root,
+			&items[i].id);
+	return 0;
+}
+
+static int count_dry(struct store *s, const struct store_item *item, struct sherd_error *err)
+{
+	s->dry_totals.blobs_new++;
+	s->dry_totals.bytes_new += item->size;
+	return index_add_blob(s->index, s->dry_group, &item->id, 0, item->size, err);
+}
+
+int store_add(struct store *s, struct store_item *items, size_t count, struct sherd_error *err)
+{
+	int code = make_ids(s, items, count, err);
+
+	assert(s->begun);
+	for (size_t i = 0; !code && i < count; i++) {
+		items[i].fresh = !store_sound(s, &items[i].id);
+		if (!items[i].fresh)
+			continue;
+		if (sherd_cancel_requested(pool_cancel(s->pool)))
+			return err_set(err, SHERD_CANCELLED, "cancelled");
+		code = s->dry ? count_dry(s, &items[i], err)
+			      : packer_add(s->packer, items[i].type, items[i].data, items[i].size,
+					&items[i].id, err);
+	}
+	return code;
+}
+
+void store_totals(const struct store *s, struct store_totals *ret)
+{
+	if (s->packer)
+		packer_totals(s->packer, ret);
+	else
+		*ret = s->dry_totals;
+}
+
+/* ---- the deep check ---- */
+
+struct deep {
+	struct store *s;
+	const struct group_keys *keys;
+	const uint8_t *payload;
+	struct bytes plain, scratch;
+	struct bytes ids, items, leaves;
+	uint64_t bad;
+};
+
+static void deep_release(struct deep *d)
+{
+	bytes_release(&d->plain);
+	bytes_release(&d->scratch);
+	bytes_release(&d->ids);
+	bytes_release(&d->items);
+	bytes_release(&d->leaves);
+}
+
+/* The blobs of the group that was just read from the table: ids and items, to be compared at once.
+ */
+static int read_blobs(
+	struct deep *d, struct table_reader *r, uint32_t blobs, struct sherd_error *err)
+{
+	size_t leaves = 0;
+	struct hash id;
+	uint32_t size, offset = 0;
+	int one;
+
+	bytes_clear(&d->ids);
+	bytes_clear(&d->items);
+	bytes_clear(&d->leaves);
+	if (!bytes_reserve(&d->items, blobs * sizeof(struct hash_item)))
+		return err_nomem(err);
+	while ((one = table_next_blob(r, &id, &size, err)) > 0) {
+		struct hash_item item = {.data = d->plain.data + offset, .size = size};
+
+		bytes_add(&d->ids, id.bytes, sizeof(id.bytes));
+		bytes_add(&d->items, &item, sizeof(item));
+		leaves += hash_leaf_count(size);
+		offset += size;
+	}
+	if (one)
+		return one;
+	bytes_extend(&d->leaves, leaves * HASH_SIZE);
+	return d->ids.failed || d->items.failed || d->leaves.failed ? err_nomem(err) : 0;
+}
+
+static int check_group(struct deep *d, struct table_reader *r, const struct group_place *g,
+	uint32_t blobs, struct sherd_error *err)
+{
+	struct hash_item *items;
+	struct sherd_error why;
+	bool open;
+	int code;
+
+	bytes_clear(&d->plain);
+	if (!bytes_reserve(&d->plain, g->plain))
+		return err_nomem(err);
+	code = group_open(d->keys, g, d->payload + g->offset, d->plain.data, &d->scratch, &why);
+	open = !code;
+	if (code == SHERD_NOMEM)
+		return err_nomem(err);
+	code = read_blobs(d, r, blobs, err);
+	if (code)
+		return code;
+	if (!open) {
+		d->bad += INT_MAX_OF(blobs, 1u);
+		return 0;
+	}
+	items = (struct hash_item *)d->items.data;
+	if (blobs)
+		hash_trees(items, blobs, (struct hash *)d->leaves.data);
+	for (uint32_t i = 0; i < blobs; i++) {
+		struct hash id;
+
+		blob_id(d->s->id_key, g->type, items[i].size, &items[i].root, &id);
+		d->bad += memcmp(id.bytes, d->ids.data + (size_t)i * HASH_SIZE, HASH_SIZE) != 0;
+	}
+	return 0;
+}
+
+static int open_table(
+	struct deep *d, const struct pool_ref *ref, struct bytes *table, struct sherd_error *err)
+{
+	struct group_place place;
+	uint32_t groups;
+	int code = footer_read(d->keys, d->payload + ref_payload(ref) - FOOTER_SIZE,
+		ref_payload(ref), &place, &groups, err);
+
+	if (code)
+		return code;
+	if (!bytes_extend(table, place.plain) && place.plain)
+		return err_nomem(err);
+	return group_open(
+		d->keys, &place, d->payload + place.offset, table->data, &d->scratch, err);
+}
+
+int store_verify_pack(struct store *s, size_t index, const uint8_t *payload, uint64_t *ret_bad,
+	struct sherd_error *err)
+{
+	CLEANUP(bytes_release) struct bytes table = BYTES_INIT;
+	CLEANUP(group_keys_wipe) struct group_keys keys;
+	CLEANUP(deep_release) struct deep d = {.s = s, .keys = &keys, .payload = payload};
+	struct store_pack pack;
+	struct table_reader r;
+	struct group_place place;
+	uint32_t blobs;
+	int code;
+
+	memset(&keys, 0, sizeof(keys));
+	store_pack_at(s, index, &pack);
+	code = group_keys_init(&keys, s->pool, pack.ref->epoch, pack.ref->nonce, err);
+	if (!code)
+		code = open_table(&d, pack.ref, &table, err);
+	if (code)
+		return code;
+	table_open(&r, table.data, table.size, ref_payload(pack.ref));
+	while ((code = table_next_group(&r, &place, &blobs, err)) > 0) {
+		code = place.type == GROUP_PADDING ? 0 : check_group(&d, &r, &place, blobs, err);
+		if (code)
+			return code;
+	}
+	*ret_bad = d.bad;
+	return code;
+}
