@@ -20,7 +20,7 @@ sys.dont_write_bytecode = True
 import trees  # noqa: E402
 
 IDS = [line.split() for line in (GOLDEN / "ids.txt").read_text().splitlines()]
-TREES = [trees.from_text((GOLDEN / f"tree-{i}.txt").read_text().splitlines()) for i in (1, 2)]
+TREES = [trees.from_text((GOLDEN / f"tree-{i}.txt").read_text().splitlines()) for i in (1, 2, 3)]
 HAVE_READER = subprocess.run([sys.executable, READER, "--help"], capture_output=True, check=False).returncode == 0
 
 
@@ -85,7 +85,7 @@ def damage(top):
 
 def tests():
     for name, read in (("the reader", by_reader), ("the library", by_library)):
-        for which in (0, 1):
+        for which in range(3):
             for pair in itertools.combinations(range(3), 2):
                 def from_two(top, read=read, which=which, pair=pair):
                     read(top, [top / f"p{i}" for i in pair], which, sum(pair) % 2)

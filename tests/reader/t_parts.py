@@ -4,6 +4,7 @@
 as thieves and bad disks leave behind. Prints TAP; skipped without the Debian packages the reader needs."""
 import os
 import random
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -461,6 +462,11 @@ def _():
         found = list(R.entries(Fake(data), R.Content(0, [(len(data), bytes(32))]), told.append))
         expect(not found and len(told) == 1 and why in str(told[0]), data, told)
     refused("too deep", R.read_content, R.Cursor(pools.content([], 4), "x"))
+    known, maker = bytes(16), pools.Maker(tempfile.mkdtemp())
+    R.read_catalog(maker.catalog({known: 2}, {(known, 2, 0): b""}))
+    for vector, dot in (({}, (known, 1, 0)), ({known: 1}, (known, 2, 0)), ({known: 1}, (known, 0, 0))):
+        refused("its own vector does not know", R.read_catalog, maker.catalog(vector, {dot: b""}))
+    shutil.rmtree(maker.folders[0].parent)
     looped = pools.content([(5, bytes(32))], 1)
     runs = list(R.expand(Fake(looped), R.Content(1, [(5, bytes(32))])))
     expect(len(runs) == 1 and "another depth" in str(runs[0][2]), runs)

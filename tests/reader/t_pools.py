@@ -3,6 +3,8 @@
 """t_pools.py: what the library has stored comes back without it. pool_tool ($SHERD_POOL_TOOL) makes a 3-of-5 pool,
 in which two devices have backed up trees of all kinds of files; scripts/sherd-reader reads it from every three
 of the five places, with damage, and with each secret. Prints TAP; skipped without the reader's packages."""
+import importlib.machinery
+import importlib.util
 import itertools
 import os
 import random
@@ -191,6 +193,26 @@ def _():
     POOL.bring_back(POOL.places[2:])
     after = sum(path.stat().st_size for path in POOL.places[0].glob("packs/*/*"))
     expect(after < before * 3 // 2, before, after)
+
+
+@test("after many backups there is an index, and all comes back through it")
+def _():
+    small = POOL.top / "small"
+    small.mkdir()
+    (small / "file").write_bytes(b"small")
+    out = tool("backup", POOL.dir, *[small] * 20)
+    loader = importlib.machinery.SourceFileLoader("sherd_reader", str(READER))
+    reader = importlib.util.module_from_spec(importlib.util.spec_from_loader("sherd_reader", loader))
+    loader.exec_module(reader)
+    pool, indexes = reader.Pool([str(place) for place in POOL.places]), []
+    pool.open(reader.Secrets(passphrase=PASSPHRASE.strip().encode()))
+    read_index = pool.read_index
+    pool.read_index = lambda data: indexes.append(len(data)) or read_index(data)
+    found = {key.hex() for key in pool.catalog()}
+    expect(indexes, "no index was met")
+    expect(set(line.split()[0] for line in out.splitlines()) | set(POOL.ids) <= found, len(found))
+    for which in (0, 1):
+        expect(POOL.bring_back(POOL.places[:3], which) == "")
 
 
 def main():

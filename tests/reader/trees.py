@@ -11,6 +11,14 @@ from pathlib import Path
 COMPARED = ["type", "mode", "owner", "mtime", "length", "sha256", "target", "device", "xattrs", "linked", "sparse"]
 
 
+def make_comb(path):
+    """A file of more runs than fit into one list."""
+    with open(path, "wb") as file:
+        for i in range(9000):
+            file.seek(i << 13)
+            file.write(b"tooth")
+
+
 def make(top, seed=1, scale=1, owners=True):
     """Fill the new folder `top`. `scale`: 0 for a tiny tree. `owners`: also what only root can make and read."""
     chance, top = random.Random(seed), Path(top)
@@ -29,10 +37,7 @@ def make(top, seed=1, scale=1, owners=True):
     with open(top / "hollow", "wb") as file:
         file.truncate(1 << 33)
     if scale:
-        with open(top / "comb", "wb") as file:  # more runs than fit into one list
-            for i in range(9000):
-                file.seek(i << 13)
-                file.write(b"tooth")
+        make_comb(top / "comb")
     os.link(top / "hello", top / "hello again")
     deep = top
     for level in range(40 if scale else 4):
