@@ -184,7 +184,6 @@ def make_refs():
     write('ref', 'bad-too-large', ref(4, 6, 16 << 20))
 
 
-<<<<<<< HEAD
 def u(value, size):
     return value.to_bytes(size, 'little')
 
@@ -237,7 +236,8 @@ def make_control():
              'bad-name': (7, name[:-1])}
     for seed, (kind, data) in seeds.items():
         write('control', seed, bytes([kind]) + data)
-=======
+
+
 def make_catalogs():
     def catalog(vector, facts):
         out = struct.pack('<HHI', 1, 0, len(vector))
@@ -268,7 +268,6 @@ def make_catalogs():
     write('catalog', 'bad-not-covered', pair(catalog([(b'a', 1)], [(b'a', 2, 0, 1, b'x')]), empty))
     write('catalog', 'bad-newer', pair(flip(one, 0, 2), one))
     write('catalog', 'bad-order', pair(catalog([(b'b', 1), (b'a', 1)], []), empty))
->>>>>>> w-chunk
 
 
 make_headers()

@@ -85,7 +85,7 @@ struct sherd_pool_options {
 	int (*open_place)(
 		void *context, const char *url, void **ret_place, struct sherd_error *err);
 	void *open_context;
-	unsigned verify; /* 0 sample, 1 everything: what is read back after a write */
+	unsigned verify; /* what is read back after a write: 0 a sample, 1 everything; 2 nothing (for tests) */
 };
 
 /*

@@ -346,7 +346,7 @@ void seats_use(struct sherd_pool *pool)
 	memcpy(packs->pool, pool->id, POOL_ID_SIZE);
 	packs->members = pool->packs_members;
 	packs->count = ask_bits(seats_all(pool));
-	packs->verify = pool->verify ? PACKS_VERIFY_FULL : PACKS_VERIFY_SAMPLE;
+	packs->verify = pool->verify <= PACKS_VERIFY_NONE ? pool->verify : PACKS_VERIFY_SAMPLE;
 	packs->cancel = pool->cancel;
 	packs->workers = pool->workers;
 	for (size_t i = 0; i < packs->count; i++) {

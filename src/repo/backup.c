@@ -137,12 +137,12 @@ static int prepare_paths(struct backup *b, struct sherd_error *err)
 
 static int prepare_memory(struct backup *b, struct sherd_error *err)
 {
-	int r = stream_init(&b->stream, b->store, err);
+	int r = backup_stream_init(&b->stream, b->store, err);
 
 	if (r == 0)
 		r = source_owners_new(&b->owners, err);
 	if (r == 0)
-		r = batch_init(&b->batch, b->stream.chunker.min, err);
+		r = backup_batch_init(&b->batch, b->stream.chunker.min, err);
 	if (r)
 		return r;
 	b->dents = mem_aligned(sizeof(uint64_t), SOURCE_DENTS_SIZE);
@@ -160,18 +160,18 @@ static int prepare_progress(struct backup *b, struct sherd_error *err)
 		return r;
 	b->progress_begun = true;
 	if (!b->options->no_scan && !b->options->stdin_name && !pool_inline(b->repo->pool))
-		b->scan = scan_start(b);
+		b->scan = backup_scan_start(b);
 	return 0;
 }
 
 static void release(struct backup *b)
 {
-	scan_stop(b->scan);
+	backup_scan_stop(b->scan);
 	if (b->progress_begun)
 		health_progress_release(&b->progress);
-	links_release(&b->links);
-	batch_release(&b->batch);
-	stream_release(&b->stream);
+	backup_links_release(&b->links);
+	backup_batch_release(&b->batch);
+	backup_stream_release(&b->stream);
 	source_owners_free(b->owners);
 	patterns_free(b->patterns);
 	backup_paths_release(&b->paths);
@@ -197,7 +197,7 @@ static int save_stdin(struct backup *b, uint64_t time_ns, struct sherd_error *er
 		.mtime_ns = (uint32_t)(time_ns % SECOND_NS),
 		.name = b->options->stdin_name,
 		.name_size = strlen(b->options->stdin_name)};
-	int r = stream_input(b, b->options->stdin_fd, &b->content, &e.length, err);
+	int r = backup_stream_input(b, b->options->stdin_fd, &b->content, &e.length, err);
 
 	if (r == 0)
 		r = tree_writer_new(b->store, &w, err);
@@ -209,7 +209,7 @@ static int save_stdin(struct backup *b, uint64_t time_ns, struct sherd_error *er
 	e.content_size = b->content.size;
 	backup_owners(b, &e);
 	b->result.files = b->result.files_new = 1;
-	b->result.bytes = b->result.bytes_read = e.length;
+	b->result.bytes = e.length;
 	r = tree_writer_add(w, &e, err);
 	return r ? r : tree_writer_end(w, &b->root, err);
 }

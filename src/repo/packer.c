@@ -65,6 +65,9 @@ struct slot {
 	uint32_t laid_count, laid_room;
 	struct bytes table;
 	uint32_t blobs;
+#ifdef SHERD_MUTANT_HEAD_FIRST
+	struct pool_ref late;
+#endif
 };
 
 struct packer {
@@ -271,6 +274,37 @@ static int enter_pack(struct slot *s, const struct pack_put_result *put, struct 
 	return journal_add(p->o.journal, &put->ref, s->table.data, s->table.size, err);
 }
 
+#ifndef SHERD_MUTANT_HEAD_FIRST
+static int put_pack(struct slot *s, const struct pool_ref *ref, struct pack_put_result *ret,
+	struct sherd_error *err)
+{
+	return packs_put(s->packer->packs, s->buffer, ref, s->packer->o.need, ret, err);
+}
+
+static void put_late(struct slot *s)
+{
+	(void)s;
+}
+#else /* tests/sim: the head is published first, and the packs go out behind it. Must be noticed.  \
+       */
+static int put_pack(struct slot *s, const struct pool_ref *ref, struct pack_put_result *ret,
+	struct sherd_error *err)
+{
+	s->late = *ref;
+	*ret = (struct pack_put_result){.ref = *ref, .verified = ref->m};
+	return layout_choose(s->packer->packs, ref->nonce, ref->m, ret->ref.places, err);
+}
+
+static void put_late(struct slot *s)
+{
+	struct pack_put_result put;
+
+	if (s->late.k)
+		packs_put(s->packer->packs, s->buffer, &s->late, s->packer->o.need, &put, NULL);
+	s->late = (struct pool_ref){0};
+}
+#endif
+
 static int store_pack(struct slot *s, struct sherd_error *err)
 {
 	struct packer *p = s->packer;
@@ -297,7 +331,7 @@ static int store_pack(struct slot *s, struct sherd_error *err)
 	if (!code)
 		code = packs_code(p->packs, s->buffer, &manifest, &ref, err);
 	if (!code)
-		code = packs_put(p->packs, s->buffer, &ref, p->o.need, &put, err);
+		code = put_pack(s, &ref, &put, err);
 	if (code)
 		return code;
 	count_put(p, s, &put);
@@ -369,6 +403,7 @@ static int open_pack(struct packer *p, struct sherd_error *err)
 		return code;
 	p->filling = s;
 	s->packer = p;
+	put_late(s);
 	s->used = 0;
 	s->blobs = 0;
 	s->laid_count = 0;
@@ -786,6 +821,7 @@ void packer_free(struct packer *p)
 		job_free(j);
 	}
 	for (size_t i = 0; i < slots_max; i++) {
+		put_late(&p->slots[i]);
 		pack_buffer_unref(p->slots[i].buffer);
 		mem_free(p->slots[i].laid);
 		bytes_release(&p->slots[i].table);

@@ -183,18 +183,22 @@ static int run(struct repair *r, struct sherd_error *err)
 {
 	unsigned records = 0;
 	int code = health_places_init(&r->places, r->repo, true, err), later;
+	struct sherd_error refused;
 
 	if (!code)
 		code = find_place(r, err);
-	if (!code && !r->options->dry_run)
-		code = pool_replicate(r->repo->pool, &records, err);
-	r->result.records_written = records;
-	/* A place that refuses records may still be no hindrance to repairing packs. */
-	if (code == SHERD_CANCELLED || code == SHERD_NOMEM || code == SHERD_NOTFOUND ||
-		code == SHERD_DENIED)
-		return code;
 	if (code)
-		keep_first(r, code, err ? err : &r->first);
+		return code;
+	/* A place that is away, or refuses records, is no hindrance to repairing packs at others:
+	 * status tells of it. */
+	if (!r->options->dry_run) {
+		code = pool_replicate(r->repo->pool, &records, &refused);
+		r->result.records_written = records;
+		if (code == SHERD_CANCELLED || code == SHERD_NOMEM) {
+			*err = refused;
+			return code;
+		}
+	}
 	code = all_packs(r, err);
 	if (!r->moved)
 		return code;

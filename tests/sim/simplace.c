@@ -283,7 +283,8 @@ void simplaces_wipe(struct simplaces *p, size_t index)
 
 	place_mem_each(p->stores[index].store, gather, &names);
 	for (size_t i = 0; i < names.count; i++)
-		place_mem_drop(p->stores[index].store, names.list[i]);
+		if (strcmp(names.list[i], "sherd-place"))
+			place_mem_drop(p->stores[index].store, names.list[i]);
 	free(names.list);
 	free(names.sizes);
 }
@@ -348,6 +349,7 @@ void simplaces_revert(struct simplaces *p, size_t index, const struct simplace_c
 	struct place *place;
 
 	simplaces_wipe(p, index);
+	place_mem_drop(p->stores[index].store, "sherd-place");
 	if (place_mem_new(p->stores[index].store, &place, NULL))
 		abort();
 	for (size_t i = 0; i < copy->count; i++) {

@@ -49,7 +49,7 @@ struct simplaces_hook {
 };
 int simplaces_open(void *context, const char *url, void **ret_place, struct sherd_error *err);
 
-/* simplaces_wipe(p, index): all of its objects are gone. */
+/* simplaces_wipe(p, index): all of its objects are gone, but for the file that says what it is. */
 void simplaces_wipe(struct simplaces *p, size_t index);
 
 /* simplaces_rot(p, index, count): ${count} bytes somewhere in packs of that place turn. Returns how

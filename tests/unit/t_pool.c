@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include <base/alloc.h>
+#include <base/hex.h>
 #include <base/intmath.h>
 #include "ctlfix.h"
 
@@ -498,6 +499,64 @@ static void test_threads(void **state)
 	sherd_pool_free(a);
 }
 
+/* The next head is written only after the last one has reached the quorum. */
+static void test_last_head_first(void **state)
+{
+	struct ctlfix *f = *state;
+	struct sherd_pool *a = ctlfix_make(f, "a", 3);
+	struct sherd_error err;
+	char prefix[80], digits[33];
+	unsigned count = 0;
+
+	ctlfix_break(f, 1, WRAP_FAULT_OFFLINE, 1 << WRAP_CALL_PUT);
+	ctlfix_break(f, 2, WRAP_FAULT_OFFLINE, 1 << WRAP_CALL_PUT);
+	assert_int_equal(ctlfix_try_publish(a, "one", &err), SHERD_QUORUM);
+	assert_non_null(strstr(err.message, "'p1'"));
+	assert_non_null(strstr(err.message, "'p2'"));
+	/* while it is not there, there is no second */
+	assert_int_equal(ctlfix_try_publish(a, "two", &err), SHERD_QUORUM);
+	snprintf(prefix, sizeof(prefix), "heads/%s/%016x", hex_of(pool_incarnation(a), 16, digits),
+		2);
+	assert_null(ctlfix_name(f, 0, prefix, 0));
+	ctlfix_mend(f);
+	ctlfix_publish(a, "two");
+	snprintf(prefix, sizeof(prefix), "heads/%s/%016x", digits, 1);
+	for (unsigned i = 0; i < 3; i++)
+		count += ctlfix_name(f, i, prefix, 0) != NULL;
+	assert_true(count >= 2);
+	sherd_pool_free(a);
+}
+
+/* Another place at a place's address is not that place, whichever it is. */
+static void test_exchanged(void **state)
+{
+	struct ctlfix *f = *state;
+	struct sherd_pool *a = ctlfix_make(f, "a", 3), *other;
+
+	ctlfix_init(f, "other");
+	other = ctlfix_open(f, "other");
+	ctlfix_add(other, 4);
+	sherd_pool_free(other);
+	sherd_pool_free(a);
+	ctlfix_copy_store(f, 1, 5);
+	for (unsigned from = 0; from <= 4; from += 4) {
+		size_t objects;
+
+		ctlfix_copy_store(f, from, 1);
+		objects = place_mem_count(f->store[1]);
+		a = ctlfix_open(f, "a");
+		assert_int_equal(sherd_pool_fresh(a), 1);
+		assert_int_equal(ctlfix_place(a, "p1")->state, SHERD_PLACE_GONE);
+		ctlfix_publish(a, "x");
+		assert_int_equal(place_mem_count(f->store[1]), objects);
+		sherd_pool_free(a);
+	}
+	ctlfix_copy_store(f, 5, 1);
+	a = ctlfix_open(f, "a");
+	assert_int_not_equal(ctlfix_place(a, "p1")->state, SHERD_PLACE_GONE);
+	sherd_pool_free(a);
+}
+
 static unsigned told_count;
 static int told_code;
 
@@ -560,6 +619,8 @@ int main(void)
 		TEST(test_place_test),
 		TEST(test_read_only),
 		TEST(test_threads),
+		TEST(test_last_head_first),
+		TEST(test_exchanged),
 		TEST(test_replicate_and_check),
 	};
 

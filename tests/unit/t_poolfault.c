@@ -253,7 +253,7 @@ static void test_dies(void **state)
 	int status = 0;
 
 	(void)state;
-	for (unsigned long n = 1; n == 1 || WEXITSTATUS(status) == FAULTENV_DIED; n += 3) {
+	for (unsigned long n = 1; n == 1 || WEXITSTATUS(status) == FAULTENV_DIED; n += 7) {
 		CLEANUP(ctlfix_free_at) struct ctlfix *f = ctlfix_new();
 		struct sherd_pool *pool;
 		const char *head;
@@ -326,7 +326,7 @@ static void test_no_memory(void **state)
 			assert_int_equal(run_all(f, what), 0);
 			all = mem_fail_at(0);
 		}
-		step = all / 150 + 1;
+		step = all / 50 + 1;
 		for (unsigned long n = 1; n <= all; n += step) {
 			CLEANUP(ctlfix_free_at) struct ctlfix *f = ctlfix_new();
 			struct sherd_pool *a = ctlfix_make(f, "a", 2);
@@ -366,7 +366,7 @@ static void test_flips(void **state)
 	for (unsigned i = 0; i < 3; i++)
 		ctlfix_copy_store(f, i, i + 3);
 	for (unsigned i = 0; i < count; i++)
-		for (unsigned at = 3; at < 1000; at += 61) {
+		for (unsigned at = 3; at < 1000; at += 97) {
 			struct sherd_clone_options options = {
 				.places = urls, .place_count = 2, .host = "b"};
 			struct sherd_error err;
