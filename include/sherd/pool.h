@@ -22,8 +22,9 @@ extern "C" {
 #endif
 
 #define SHERD_POOL_ID_SIZE 16
-#define SHERD_POOL_NAME_MAX 64 /* bytes of a pool's or place's name: [A-Za-z0-9._-], no '.' first  \
-				*/
+#define SHERD_POOL_NAME_MAX                                                                        \
+	64 /* bytes of a pool's or place's name: [A-Za-z0-9._-], no '.' first                      \
+	    */
 
 struct sherd_pool;
 struct sherd_env; /* the world; NULL everywhere means the real one. For tests and simulators. */
@@ -85,7 +86,8 @@ struct sherd_pool_options {
 	int (*open_place)(
 		void *context, const char *url, void **ret_place, struct sherd_error *err);
 	void *open_context;
-	unsigned verify; /* what is read back after a write: 0 a sample, 1 everything; 2 nothing (for tests) */
+	unsigned verify; /* what is read back after a write: 0 a sample, 1 everything; 2 nothing
+			    (for tests) */
 };
 
 /*

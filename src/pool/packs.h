@@ -91,7 +91,8 @@ int pack_buffer_new(unsigned k, unsigned m, uint32_t share_size, struct pack_buf
 	struct sherd_error *err);
 bool pack_buffer_reuse(struct pack_buffer *b, uint32_t share_size);
 
-/* pack_buffer_reshape(b, share_size): as pack_buffer_reuse(), but the bytes of the payload stay as they are. */
+/* pack_buffer_reshape(b, share_size): as pack_buffer_reuse(), but the bytes of the payload stay as
+ * they are. */
 bool pack_buffer_reshape(struct pack_buffer *b, uint32_t share_size);
 struct pack_buffer *pack_buffer_ref(struct pack_buffer *b);
 void pack_buffer_unref(struct pack_buffer *b);

@@ -76,8 +76,8 @@ const struct pool_head *pool_heads(const struct sherd_pool *pool, size_t *ret_co
 
 /*
  * pool_older_head(pool, incarnation, before, ret, err):
- * The newest valid head of an incarnation with a seq below ${before} that some place still gives: for
- * when what a newer one leads to cannot be read. ret->content is valid until the next refresh.
+ * The newest valid head of an incarnation with a seq below ${before} that some place still gives:
+ * for when what a newer one leads to cannot be read. ret->content is valid until the next refresh.
  * Errors: NOTFOUND (there is none), CANCELLED, NOMEM.
  */
 int pool_older_head(struct sherd_pool *pool, const uint8_t *incarnation, uint64_t before,

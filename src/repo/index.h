@@ -77,8 +77,10 @@ void index_place_group(
 void index_move_groups(
 	struct index *x, uint32_t pack, uint32_t first, uint32_t to, uint32_t offset);
 void index_seal_pack(struct index *x, uint32_t pack, const struct pool_ref *ref);
-/* index_group_at(x, group, ret_pack, ret): where a group that this process opened has come to lie. */
-void index_group_at(const struct index *x, uint32_t group, uint32_t *ret_pack, struct group_place *ret);
+/* index_group_at(x, group, ret_pack, ret): where a group that this process opened has come to lie.
+ */
+void index_group_at(
+	const struct index *x, uint32_t group, uint32_t *ret_pack, struct group_place *ret);
 /* index_drop_unsealed(x): forget the groups without a pack and the packs that were not sealed. */
 void index_drop_unsealed(struct index *x);
 

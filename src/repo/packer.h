@@ -48,9 +48,10 @@ int packer_add(struct packer *p, enum blob_type type, const uint8_t *data, size_
 /* packer_flush(p, err): close all groups and lay them into packs. The last pack stays open. */
 int packer_flush(struct packer *p, struct sherd_error *err);
 
-/* packer_stream(p, type, data, size, stream, err): groups of an index or catalog, laid into the open pack (or the next) at
- * once, and appended to ${stream}. Where they come to lie is known when the packer has finished: until then a group's
- * `pack` is its number in the index (index_group_at). pre: flushed. */
+/* packer_stream(p, type, data, size, stream, err): groups of an index or catalog, laid into the
+ * open pack (or the next) at once, and appended to ${stream}. Where they come to lie is known when
+ * the packer has finished: until then a group's `pack` is its number in the index (index_group_at).
+ * pre: flushed. */
 int packer_stream(struct packer *p, enum blob_type type, const uint8_t *data, size_t size,
 	struct head_stream *stream, struct sherd_error *err);
 

@@ -16,8 +16,9 @@
 
 #define STEPS_MAX 1000000
 #define STEPS_QUICK 120 /* of each piece of work, unless all are asked for */
-#define JUDGED_QUICK 10 /* after one step in so many the pool is judged, where it is not changed   \
-			 */
+#define JUDGED_QUICK                                                                               \
+	10 /* after one step in so many the pool is judged, where it is not changed                \
+	    */
 
 struct scene {
 	const char *name;
