@@ -270,9 +270,149 @@ def make_catalogs():
     write('catalog', 'bad-order', pair(catalog([(b'b', 1), (b'a', 1)], []), empty))
 
 
+def field(tag, data):
+    return tag.to_bytes(2, 'little') + len(data).to_bytes(4, 'little') + data
+
+
+def content(*runs, depth=0):
+    return bytes([depth, 0, 0, 0]) + len(runs).to_bytes(4, 'little') + b''.join(
+        (length | (id is None) << 63).to_bytes(8, 'little') + (id or b'') for length, id in runs)
+
+
+def entry(kind, name, fields=(), length=0, links=1):
+    body = bytes([kind, 0]) + (0o644).to_bytes(2, 'little') + bytes(8) + links.to_bytes(4, 'little')
+    body += 2 * ((10 ** 9).to_bytes(8, 'little') + (5).to_bytes(4, 'little'))
+    body += length.to_bytes(8, 'little') + (7).to_bytes(8, 'little')
+    body += len(name).to_bytes(2, 'little') + len(fields).to_bytes(2, 'little') + name
+    body += b''.join(fields)
+    return len(body).to_bytes(4, 'little') + body
+
+
+def part(*entries, version=1):
+    return version.to_bytes(2, 'little') + bytes(2) + len(entries).to_bytes(4, 'little') + \
+        b''.join(entries)
+
+
+def text(value):
+    return len(value).to_bytes(2, 'little') + value
+
+
+def make_trees():
+    id = bytes(range(32))
+    xattrs = (2).to_bytes(2, 'little') + b''.join(
+        len(n).to_bytes(2, 'little') + len(v).to_bytes(4, 'little') + n + v
+        for n, v in ((b'user.a', b'1'), (b'user.b', b'')))
+    file = entry(1, b'file', [field(1, content((5, id))), field(4, xattrs), field(5, b'root'),
+                              field(7, bytes(16)), field(8, bytes(12)), field(99, b'new')],
+                 length=5, links=2)
+    sparse = entry(1, b'hole', [field(1, content((100, None), (5, id)))], length=105)
+    folder = entry(2, b'folder', [field(1, content())])
+    link = entry(3, b'ln', [field(2, b'target')])
+    device = entry(6, b'null', [field(3, bytes([1, 0, 0, 0, 3, 0, 0, 0]))])
+    write('tree', 'good-empty', part())
+    write('tree', 'good-kinds', part(file, folder, sparse, link, device, entry(4, b'z')))
+    write('tree', 'good-list', part(entry(1, b'big', [field(1, content((9, id), depth=1))],
+                                          length=9)))
+    write('tree', 'bad-order', part(folder, file))
+    write('tree', 'bad-cut', part(file)[:-3])
+    write('tree', 'bad-behind', part(file) + b'x')
+    write('tree', 'bad-name', part(entry(4, b'..')))
+    write('tree', 'bad-sum', part(entry(1, b'f', [field(1, content((5, id)))], length=6)))
+    write('tree', 'bad-tags', part(entry(3, b'l', [field(5, b'o'), field(2, b't')])))
+    write('tree', 'unsupported-newer', part(version=2))
+    snapshot = bytes([1, 0, 1, 0]) + content((9, id)) + bytes(72) + bytes(32) + text(b'host') + \
+        text(b'user') + text(b'') + text(b'1') + bytes([2, 0]) + text(b'/a') + text(b'/b') + \
+        bytes([1, 0]) + text(b'tag')
+    write('snapshot', 'good', snapshot + bytes(2))
+    write('snapshot', 'good-extension', snapshot + bytes([1, 0]) + field(5, b'later'))
+    write('snapshot', 'bad-cut', snapshot)
+    write('snapshot', 'bad-behind', snapshot + bytes(3))
+    write('snapshot', 'bad-zero', snapshot[:-1] + bytes(3))
+    write('snapshot', 'unsupported-newer', bytes([2]) + snapshot[1:] + bytes(2))
+    for name, patterns, path in (
+            ('good-names', b'*.o\n!keep.o\n', b'/a/b.o'), ('good-tied', b'/a/*/c\n', b'/a/b/c'),
+            ('good-deep', b'**/x/**/y\na/**\n', b'/q/x/z/y'),
+            ('good-sets', b'[!a-c][[:digit:]]\\*\n', b'/d5*'), ('good-none', b'', b'/a'),
+            ('bad-set', b'a[\n', b'/a'), ('bad-quote', b'a\\\n', b'/a')):
+        write('pattern', name, patterns + b'\n' + path)
+
+
+def ref(tag, k, m, size):
+    """A pack reference (6.5)."""
+    return (bytes([tag]) * 32 + bytes([tag ^ 0xff]) * 32 + u(1, 4) + u(size, 4) + u(k, 1) + u(m, 1) + u(0, 2)
+            + b''.join(u(i + 1, 2) for i in range(m)))
+
+
+def table(*groups):
+    """groups: (type, codec, sealed, plain, blob lengths) (5.4)."""
+    return b''.join(u(kind, 1) + u(codec, 1) + u(0, 2) + u(sealed, 4) + u(plain, 4) + u(len(blobs), 4)
+                    + b''.join(bytes([i + 1]) * 32 + u(length, 4) for i, length in enumerate(blobs))
+                    for kind, codec, sealed, plain, blobs in groups)
+
+
+TABLE = table((1, 0, 28 + 300, 300, [100, 200]), (2, 1, 28 + 50, 90, [90]), (5, 1, 28 + 60, 200, []),
+              (16, 0, 28 + 1000, 1000, []))
+
+
+def make_tables():
+    def sized(payload, data):
+        return u(payload, 4) + data
+
+    write('table', 'good-four', sized(65536, TABLE))
+    write('table', 'good-empty', sized(65536, b''))
+    write('table', 'bad-behind-payload', sized(1000, TABLE))
+    write('table', 'bad-cut', sized(65536, TABLE[:-1]))
+    write('table', 'bad-lengths', sized(65536, table((1, 0, 28 + 300, 300, [100, 199]))))
+    write('table', 'bad-type', sized(65536, table((7, 0, 28 + 300, 300, []))))
+    write('table', 'bad-codec', sized(65536, table((1, 2, 28 + 300, 300, [300]))))
+    write('table', 'bad-plain', sized(65536, table((1, 0, 28 + 300, 301, [301]))))
+    write('table', 'bad-count', sized(65536, flip(TABLE, 15, 0xff)))
+    write('table', 'bad-no-length', sized(65536, table((1, 0, 28 + 300, 300, [300, 0]))))
+
+
+def make_segments():
+    def head(packs, streams):
+        return (b'\0' + u(1, 2) + u(0, 2) + u(len(packs), 4) + b''.join(r + u(self, 4) for r, self in packs)
+                + u(len(streams), 4)
+                + b''.join(u(kind, 4) + u(len(groups), 4) + b''.join(b''.join(u(n, 4) for n in g) for g in groups)
+                           for kind, groups in streams))
+
+    def index(packs):
+        return (b'\1' + u(1, 2) + u(0, 2) + u(len(packs), 4)
+                + b''.join(r + u(len(t), 4) + t for r, t in packs))
+
+    two = [(ref(1, 1, 1, 65536), 1), (ref(2, 2, 3, 65536), 0)]
+    streams = [(4, [(1, 0, 0, 100, 200, 1)]), (5, [(0, 3, 65000, 128, 100, 0), (1, 9, 100, 128, 100, 0)])]
+    good = head(two, streams)
+    write('segment', 'good-head-empty', head([], []))
+    write('segment', 'good-head', good)
+    write('segment', 'bad-head-cut', good[:-1])
+    write('segment', 'bad-head-behind-end', good + b'x')
+    write('segment', 'bad-head-pack', head(two, [(4, [(2, 0, 0, 100, 200, 1)])]))
+    write('segment', 'bad-head-offset', head(two, [(4, [(0, 0, 65500, 100, 72, 0)])]))
+    write('segment', 'bad-head-count', flip(good, 8, 0xff))
+    write('segment', 'bad-head-newer', flip(good, 1, 2))
+    packs = [(ref(1, 1, 1, 65536), TABLE), (ref(2, 2, 3, 1 << 20), table())]
+    good = index(packs)
+    write('segment', 'good-index-empty', index([]))
+    write('segment', 'good-index', good)
+    write('segment', 'bad-index-cut', good[:-1])
+    write('segment', 'bad-index-behind-end', good + b'x')
+    write('segment', 'bad-index-count', flip(good, 8, 0x7f))
+    write('segment', 'bad-index-ref', index([(ref(1, 3, 2, 65536), TABLE)]))
+    write('segment', 'bad-index-newer', flip(good, 1, 2))
+
+
 make_headers()
 make_control()
 make_sets()
 make_share_heads()
 make_refs()
 make_catalogs()
+
+
+make_trees()
+
+
+make_tables()
+make_segments()

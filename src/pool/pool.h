@@ -74,6 +74,15 @@ struct pool_head {
  * by incarnation. Valid until the next refresh, publish or free. */
 const struct pool_head *pool_heads(const struct sherd_pool *pool, size_t *ret_count);
 
+/*
+ * pool_older_head(pool, incarnation, before, ret, err):
+ * The newest valid head of an incarnation with a seq below ${before} that some place still gives: for
+ * when what a newer one leads to cannot be read. ret->content is valid until the next refresh.
+ * Errors: NOTFOUND (there is none), CANCELLED, NOMEM.
+ */
+int pool_older_head(struct sherd_pool *pool, const uint8_t *incarnation, uint64_t before,
+	struct pool_head *ret, struct sherd_error *err);
+
 /* pool_refresh(pool, err): read pool records, devices and heads from the places again.
  * Errors: ROLLBACK, CANCELLED, NOMEM; too few places is no error (sherd_pool_fresh()). */
 int pool_refresh(struct sherd_pool *pool, struct sherd_error *err);

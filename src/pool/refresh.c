@@ -376,3 +376,50 @@ int pool_refresh(struct sherd_pool *pool, struct sherd_error *err)
 		seats_use(pool);
 	return r;
 }
+
+/* --- heads that were superseded --- */
+
+static int fetch_one(struct sherd_pool *pool, struct entry *e, struct sherd_error *err)
+{
+	struct ask ask = pool_ask(pool);
+	struct ask_want want = {.name = e->text, .size = e->size, .from = e->shown};
+	int r;
+
+	if (e->state != ENTRY_NAMED)
+		return 0;
+	if (!e->shown)
+		return 0;
+	r = ask_fetch(&ask, &want, 1, err);
+	if (want.file)
+		entry_set_file(e, want.file);
+	return r ? r : pool_digest(pool, err);
+}
+
+int pool_older_head(struct sherd_pool *pool, const uint8_t *incarnation, uint64_t before,
+	struct pool_head *ret, struct sherd_error *err)
+{
+	for (size_t i = mirror_end(&pool->store, RECORD_HEAD); i-- > 0;) {
+		struct entry *e = pool->store.entries[i];
+		int r;
+
+		if (e->name.kind != RECORD_HEAD)
+			break;
+		if (memcmp(e->name.subject, incarnation, RECORD_ID_SIZE) || e->name.seq >= before)
+			continue;
+		r = fetch_one(pool, e, err);
+		if (r)
+			return r;
+		if (e->state != ENTRY_VALID)
+			continue;
+		*ret = (struct pool_head){.seq = e->name.seq,
+			.time_ns = e->head.time_ns,
+			.lamport = e->head.lamport,
+			.agreed = ask_bits(e->shown),
+			.content = e->head.content,
+			.content_size = e->head.content_size};
+		memcpy(ret->incarnation, incarnation, POOL_INCARNATION_SIZE);
+		memcpy(ret->device, e->head.device, sizeof(ret->device));
+		return 0;
+	}
+	return err_set(err, SHERD_NOTFOUND, "no older head is left");
+}

@@ -8,6 +8,7 @@
 
 #include <fcntl.h>
 #include <limits.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -137,12 +138,12 @@ static int prepare_paths(struct backup *b, struct sherd_error *err)
 
 static int prepare_memory(struct backup *b, struct sherd_error *err)
 {
-	int r = stream_init(&b->stream, b->store, err);
+	int r = backup_stream_init(&b->stream, b->store, err);
 
 	if (r == 0)
 		r = source_owners_new(&b->owners, err);
 	if (r == 0)
-		r = batch_init(&b->batch, b->stream.chunker.min, err);
+		r = backup_batch_init(&b->batch, b->stream.chunker.min, err);
 	if (r)
 		return r;
 	b->dents = mem_aligned(sizeof(uint64_t), SOURCE_DENTS_SIZE);
@@ -160,18 +161,18 @@ static int prepare_progress(struct backup *b, struct sherd_error *err)
 		return r;
 	b->progress_begun = true;
 	if (!b->options->no_scan && !b->options->stdin_name && !pool_inline(b->repo->pool))
-		b->scan = scan_start(b);
+		b->scan = backup_scan_start(b);
 	return 0;
 }
 
 static void release(struct backup *b)
 {
-	scan_stop(b->scan);
+	backup_scan_stop(b->scan);
 	if (b->progress_begun)
 		health_progress_release(&b->progress);
-	links_release(&b->links);
-	batch_release(&b->batch);
-	stream_release(&b->stream);
+	backup_links_release(&b->links);
+	backup_batch_release(&b->batch);
+	backup_stream_release(&b->stream);
 	source_owners_free(b->owners);
 	patterns_free(b->patterns);
 	backup_paths_release(&b->paths);
@@ -197,7 +198,7 @@ static int save_stdin(struct backup *b, uint64_t time_ns, struct sherd_error *er
 		.mtime_ns = (uint32_t)(time_ns % SECOND_NS),
 		.name = b->options->stdin_name,
 		.name_size = strlen(b->options->stdin_name)};
-	int r = stream_input(b, b->options->stdin_fd, &b->content, &e.length, err);
+	int r = backup_stream_input(b, b->options->stdin_fd, &b->content, &e.length, err);
 
 	if (r == 0)
 		r = tree_writer_new(b->store, &w, err);
@@ -209,7 +210,7 @@ static int save_stdin(struct backup *b, uint64_t time_ns, struct sherd_error *er
 	e.content_size = b->content.size;
 	backup_owners(b, &e);
 	b->result.files = b->result.files_new = 1;
-	b->result.bytes = b->result.bytes_read = e.length;
+	b->result.bytes = e.length;
 	r = tree_writer_add(w, &e, err);
 	return r ? r : tree_writer_end(w, &b->root, err);
 }
@@ -333,6 +334,23 @@ static uint64_t write_errors(const struct packs *packs, size_t i)
 	return counts.write_errors;
 }
 
+static bool lacks_shares(const struct store_totals *totals, uint16_t place)
+{
+	for (unsigned i = 0; i < totals->lack_count; i++)
+		if (totals->lacks[i].place == place)
+			return true;
+	return false;
+}
+
+/* What could not be written there and is no share is a control record. */
+static void say_record(struct sherd_backup_result *res, const char *place)
+{
+	size_t used = strlen(res->missing);
+
+	snprintf(res->missing + used, sizeof(res->missing) - used, "%s%s: control records missing",
+		used ? ", " : "", place);
+}
+
 static void fill_result(struct backup *b, const uint64_t *errors_before)
 {
 	const struct packs *packs = pool_packs(b->repo->pool);
@@ -350,8 +368,14 @@ static void fill_result(struct backup *b, const uint64_t *errors_before)
 	memcpy(res->missing, totals.missing, sizeof(res->missing));
 	res->missing[sizeof(res->missing) - 1] = '\0';
 	res->places_total = (unsigned)packs->count;
-	for (size_t i = 0; i < packs->count; i++)
-		res->places_complete += write_errors(packs, i) == errors_before[i];
+	for (size_t i = 0; i < packs->count; i++) {
+		if (lacks_shares(&totals, packs->members[i].number))
+			continue;
+		if (write_errors(packs, i) == errors_before[i])
+			res->places_complete++;
+		else
+			say_record(res, member_name(packs->members[i].member));
+	}
 }
 
 static int run(struct backup *b, struct sherd_error *err)

@@ -80,30 +80,30 @@ struct folder {
 	struct tree_writer *writer; /* made when it is needed */
 };
 
-/* folder_new(b, parent, own, prior, ret): a folder in ${parent} (NULL: the root).
+/* backup_folder_new(b, parent, own, prior, ret): a folder in ${parent} (NULL: the root).
  * Copies what own and prior (may be NULL) point to. NOMEM. */
-int folder_new(struct backup *b, struct folder *parent, const struct tree_entry *own,
+int backup_folder_new(struct backup *b, struct folder *parent, const struct tree_entry *own,
 	const struct tree_entry *prior, struct folder **ret, struct sherd_error *err);
-/* folder_enter(f): its parent waits for it from now on. */
-int folder_enter(struct folder *f, struct sherd_error *err);
-/* folder_drop(b, f): free. */
-void folder_drop(struct backup *b, struct folder *f);
-/* folder_add(b, f, e, prior): an entry that is complete. ${prior}: what the parent snapshot has
- * under the name, or NULL. */
-int folder_add(struct backup *b, struct folder *f, const struct tree_entry *e,
+/* backup_folder_enter(f): its parent waits for it from now on. */
+int backup_folder_enter(struct folder *f, struct sherd_error *err);
+/* backup_folder_drop(b, f): free. */
+void backup_folder_drop(struct backup *b, struct folder *f);
+/* backup_folder_add(b, f, e, prior): an entry that is complete. ${prior}: what the parent snapshot
+ * has under the name, or NULL. */
+int backup_folder_add(struct backup *b, struct folder *f, const struct tree_entry *e,
 	const struct tree_entry *prior, struct sherd_error *err);
-/* folder_add_raw(b, f, prior): the entry of the parent snapshot, unchanged. */
-int folder_add_raw(struct backup *b, struct folder *f, const struct tree_entry *prior,
+/* backup_folder_add_raw(b, f, prior): the entry of the parent snapshot, unchanged. */
+int backup_folder_add_raw(struct backup *b, struct folder *f, const struct tree_entry *prior,
 	struct sherd_error *err);
-/* folder_add_pending(f, e, ret_slot, ret_at): an entry whose content is one blob with an id that is
- * not known yet, and stands at ${ret_at} of the encoded entry. */
-int folder_add_pending(struct folder *f, const struct tree_entry *e, size_t *ret_slot,
+/* backup_folder_add_pending(f, e, ret_slot, ret_at): an entry whose content is one blob with an id
+ * that is not known yet, and stands at ${ret_at} of the encoded entry. */
+int backup_folder_add_pending(struct folder *f, const struct tree_entry *e, size_t *ret_slot,
 	size_t *ret_at, struct sherd_error *err);
-/* folder_fix(f, slot, at, id): the id is known. */
-void folder_fix(struct folder *f, size_t slot, size_t at, const struct hash *id);
-/* folder_complete(b, f): if it is walked and nothing is pending, write it, and then its parents of
- * which the same holds; they are freed. */
-int folder_complete(struct backup *b, struct folder *f, struct sherd_error *err);
+/* backup_folder_fix(f, slot, at, id): the id is known. */
+void backup_folder_fix(struct folder *f, size_t slot, size_t at, const struct hash *id);
+/* backup_folder_complete(b, f): if it is walked and nothing is pending, write it, and then its
+ * parents of which the same holds; they are freed. */
+int backup_folder_complete(struct backup *b, struct folder *f, struct sherd_error *err);
 
 /* ---- files read under another name ---- */
 
@@ -123,13 +123,13 @@ struct links {
 	struct link *slots; /* made at first use */
 	size_t count;
 };
-void links_release(struct links *l);
-/* links_find(l, st): the file, if it is remembered and has not changed since; else NULL. */
-struct link *links_find(const struct links *l, const struct source_stat *st);
-/* links_add(b, st, content, size, ret): remember; NULL in ${ret}, and success, if there is no
- * memory for it. */
-int links_add(struct backup *b, const struct source_stat *st, const uint8_t *content, size_t size,
-	struct link **ret, struct sherd_error *err);
+void backup_links_release(struct links *l);
+/* backup_links_find(l, st): the file, if it is remembered and has not changed since; else NULL. */
+struct link *backup_links_find(const struct links *l, const struct source_stat *st);
+/* backup_links_add(b, st, content, size, ret): remember; NULL in ${ret}, and success, if there is
+ * no memory for it. */
+int backup_links_add(struct backup *b, const struct source_stat *st, const uint8_t *content,
+	size_t size, struct link **ret, struct sherd_error *err);
 
 /* ---- small files ---- */
 
@@ -151,16 +151,16 @@ struct batch {
 	size_t fix_count, fix_room;
 	uint64_t number; /* from 1 */
 };
-int batch_init(struct batch *batch, size_t file_max, struct sherd_error *err);
-void batch_release(struct batch *batch);
-/* batch_room(b, size, ret): room for a file of so many bytes, after a flush if need be. */
-int batch_room(struct backup *b, size_t size, uint8_t **ret, struct sherd_error *err);
-/* batch_add(b, size): the first ${size} >= 1 bytes of that room are a blob; its number. */
-uint32_t batch_add(struct backup *b, size_t size);
-/* batch_fix(b, fix): tell so when the id is there. NOMEM. */
-int batch_fix(struct backup *b, const struct fix *fix, struct sherd_error *err);
-/* batch_flush(b): ids are asked for and told; folders that were waiting are written. */
-int batch_flush(struct backup *b, struct sherd_error *err);
+int backup_batch_init(struct batch *batch, size_t file_max, struct sherd_error *err);
+void backup_batch_release(struct batch *batch);
+/* backup_batch_room(b, size, ret): room for a file of so many bytes, after a flush if need be. */
+int backup_batch_room(struct backup *b, size_t size, uint8_t **ret, struct sherd_error *err);
+/* backup_batch_add(b, size): the first ${size} >= 1 bytes of that room are a blob; its number. */
+uint32_t backup_batch_add(struct backup *b, size_t size);
+/* backup_batch_fix(b, fix): tell so when the id is there. NOMEM. */
+int backup_batch_fix(struct backup *b, const struct fix *fix, struct sherd_error *err);
+/* backup_batch_flush(b): ids are asked for and told; folders that were waiting are written. */
+int backup_batch_flush(struct backup *b, struct sherd_error *err);
 
 /* ---- large files ---- */
 
@@ -173,15 +173,15 @@ struct stream {
 #define STREAM_SIZE (8u << 20)
 #define STREAM_ITEMS 64
 
-int stream_init(struct stream *s, struct store *store, struct sherd_error *err);
-void stream_release(struct stream *s);
-/* stream_file(b, fd, st, out, ret_got, ret_failed, err): replaces ${out} by the content of a file
- * of st->length bytes; fewer if it ends before. ret_failed: errno of a read that failed, and then
- * nothing else holds. */
-int stream_file(struct backup *b, int fd, const struct source_stat *st, struct bytes *out,
+int backup_stream_init(struct stream *s, struct store *store, struct sherd_error *err);
+void backup_stream_release(struct stream *s);
+/* backup_stream_file(b, fd, st, out, ret_got, ret_failed, err): replaces ${out} by the content of a
+ * file of st->length bytes; fewer if it ends before. ret_failed: errno of a read that failed, and
+ * then nothing else holds. */
+int backup_stream_file(struct backup *b, int fd, const struct source_stat *st, struct bytes *out,
 	uint64_t *ret_got, int *ret_failed, struct sherd_error *err);
-/* stream_input(b, fd, out, ret_got, err): the same of what can be read from ${fd}. */
-int stream_input(
+/* backup_stream_input(b, fd, out, ret_got, err): the same of what can be read from ${fd}. */
+int backup_stream_input(
 	struct backup *b, int fd, struct bytes *out, uint64_t *ret_got, struct sherd_error *err);
 
 /* ---- the walk ---- */
@@ -271,10 +271,10 @@ int backup_tell(struct backup *b, const char *name, uint64_t more, struct sherd_
 
 /* ---- counting ahead ---- */
 
-/* scan_start(b, ret): a thread that counts files and bytes; NULL if it cannot be started. */
-struct scan *scan_start(const struct backup *b);
-/* scan_result(s, ret_files, ret_bytes): true once it has come to the end. */
-bool scan_result(const struct scan *s, uint64_t *ret_files, uint64_t *ret_bytes);
-void scan_stop(struct scan *s);
+/* backup_scan_start(b, ret): a thread that counts files and bytes; NULL if it cannot be started. */
+struct scan *backup_scan_start(const struct backup *b);
+/* backup_scan_result(s, ret_files, ret_bytes): true once it has come to the end. */
+bool backup_scan_result(const struct scan *s, uint64_t *ret_files, uint64_t *ret_bytes);
+void backup_scan_stop(struct scan *s);
 
 #endif

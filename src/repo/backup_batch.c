@@ -14,7 +14,7 @@
 
 #define FIXES_FIRST 2048
 
-int batch_init(struct batch *batch, size_t file_max, struct sherd_error *err)
+int backup_batch_init(struct batch *batch, size_t file_max, struct sherd_error *err)
 {
 	batch->size = INT_MAX_OF((size_t)BATCH_SIZE, 2 * file_max);
 	batch->buffer = mem_aligned(4096, batch->size);
@@ -23,7 +23,7 @@ int batch_init(struct batch *batch, size_t file_max, struct sherd_error *err)
 	return batch->buffer && batch->items ? 0 : err_nomem(err);
 }
 
-void batch_release(struct batch *batch)
+void backup_batch_release(struct batch *batch)
 {
 	mem_free(batch->buffer);
 	mem_free(batch->items);
@@ -31,13 +31,13 @@ void batch_release(struct batch *batch)
 	*batch = (struct batch){0};
 }
 
-int batch_room(struct backup *b, size_t size, uint8_t **ret, struct sherd_error *err)
+int backup_batch_room(struct backup *b, size_t size, uint8_t **ret, struct sherd_error *err)
 {
 	struct batch *batch = &b->batch;
 
 	assert(size <= batch->size);
 	if (batch->count == BATCH_ITEMS || size > batch->size - batch->used) {
-		int r = batch_flush(b, err);
+		int r = backup_batch_flush(b, err);
 
 		if (r)
 			return r;
@@ -46,7 +46,7 @@ int batch_room(struct backup *b, size_t size, uint8_t **ret, struct sherd_error 
 	return 0;
 }
 
-uint32_t batch_add(struct backup *b, size_t size)
+uint32_t backup_batch_add(struct backup *b, size_t size)
 {
 	struct batch *batch = &b->batch;
 
@@ -57,7 +57,7 @@ uint32_t batch_add(struct backup *b, size_t size)
 	return batch->count++;
 }
 
-int batch_fix(struct backup *b, const struct fix *fix, struct sherd_error *err)
+int backup_batch_fix(struct backup *b, const struct fix *fix, struct sherd_error *err)
 {
 	struct batch *batch = &b->batch;
 
@@ -92,7 +92,7 @@ static void apply_fixes(struct batch *batch)
 		const struct hash *id = &batch->items[fix->item].id;
 
 		if (fix->folder)
-			folder_fix(fix->folder, fix->slot, fix->at, id);
+			backup_folder_fix(fix->folder, fix->slot, fix->at, id);
 		else
 			fix_link(fix->link, id);
 	}
@@ -114,7 +114,7 @@ static void keep_each_once(struct batch *batch)
 	batch->fix_count = kept;
 }
 
-int batch_flush(struct backup *b, struct sherd_error *err)
+int backup_batch_flush(struct backup *b, struct sherd_error *err)
 {
 	struct batch *batch = &b->batch;
 	int r = batch->count ? store_add(b->store, batch->items, batch->count, err) : 0;
@@ -127,7 +127,7 @@ int batch_flush(struct backup *b, struct sherd_error *err)
 	batch->used = 0;
 	batch->number++;
 	for (size_t i = 0; i < batch->fix_count && !r; i++)
-		r = folder_complete(b, batch->fixes[i].folder, err);
+		r = backup_folder_complete(b, batch->fixes[i].folder, err);
 	batch->fix_count = 0;
 	return r;
 }

@@ -65,14 +65,14 @@ static int add_unchanged(struct backup *b, struct tree_entry *e, const struct tr
 
 	b->result.files_same++;
 	if (same_around(e, prior))
-		return folder_add_raw(b, f, prior, err);
+		return backup_folder_add_raw(b, f, prior, err);
 	e->content = prior->content;
 	e->content_size = prior->content_size;
 	e->xattrs = prior->xattrs;
 	e->xattrs_size = prior->xattrs_size;
 	e->unknown = prior->unknown;
 	e->unknown_size = prior->unknown_size;
-	return folder_add(b, f, e, NULL, err);
+	return backup_folder_add(b, f, e, NULL, err);
 }
 
 /* --- saving --- */
@@ -88,22 +88,22 @@ static int add_pending(
 	struct backup *b, struct tree_entry *e, uint32_t item, struct sherd_error *err)
 {
 	struct fix fix = {.folder = b->top->folder, .item = item};
-	int r = folder_add_pending(fix.folder, e, &fix.slot, &fix.at, err);
+	int r = backup_folder_add_pending(fix.folder, e, &fix.slot, &fix.at, err);
 
-	return r ? r : batch_fix(b, &fix, err);
+	return r ? r : backup_batch_fix(b, &fix, err);
 }
 
 static int remember_pending(struct backup *b, const struct source_stat *st,
 	const struct tree_entry *e, uint32_t item, struct sherd_error *err)
 {
 	struct fix fix = {.item = item};
-	int r = links_add(b, st, e->content, e->content_size, &fix.link, err);
+	int r = backup_links_add(b, st, e->content, e->content_size, &fix.link, err);
 
 	if (r || !fix.link)
 		return r;
 	fix.link->batch = b->batch.number;
 	fix.link->item = item;
-	return batch_fix(b, &fix, err);
+	return backup_batch_fix(b, &fix, err);
 }
 
 /* ${got} bytes stand in the batch's room. */
@@ -125,8 +125,8 @@ static int add_small(struct backup *b, const struct source_stat *st, struct tree
 	e->content = b->content.data;
 	e->content_size = b->content.size;
 	if (got == 0)
-		return folder_add(b, b->top->folder, e, NULL, err);
-	item = batch_add(b, got);
+		return backup_folder_add(b, b->top->folder, e, NULL, err);
+	item = backup_batch_add(b, got);
 	r = add_pending(b, e, item, err);
 	return r || !link ? r : remember_pending(b, st, e, item, err);
 }
@@ -139,10 +139,10 @@ static int add_large(struct backup *b, const struct source_stat *st, struct tree
 
 	e->content = b->content.data;
 	e->content_size = b->content.size;
-	r = folder_add(b, b->top->folder, e, NULL, err);
+	r = backup_folder_add(b, b->top->folder, e, NULL, err);
 	if (r || !e->has_link || (e->flags & TREE_FLAG_TORN))
 		return r;
-	return links_add(b, st, e->content, e->content_size, &link, err);
+	return backup_links_add(b, st, e->content, e->content_size, &link, err);
 }
 
 static int add_linked(
@@ -154,7 +154,7 @@ static int add_linked(
 		assert(link->batch == b->batch.number);
 		return add_pending(b, e, link->item, err);
 	}
-	return folder_add(b, b->top->folder, e, NULL, err);
+	return backup_folder_add(b, b->top->folder, e, NULL, err);
 }
 
 /* --- reading --- */
@@ -180,7 +180,7 @@ static int read_small(struct backup *b, struct reading *g, struct sherd_error *e
 {
 	uint8_t *room;
 	size_t got;
-	int r = batch_room(b, (size_t)g->st.length, &room, err);
+	int r = backup_batch_room(b, (size_t)g->st.length, &room, err);
 
 	if (r)
 		return r;
@@ -188,26 +188,23 @@ static int read_small(struct backup *b, struct reading *g, struct sherd_error *e
 		g->failed = errno;
 	else
 		g->got = got;
+	b->result.bytes_read += g->got;
 	return 0;
 }
 
 static int read_large(struct backup *b, struct reading *g, struct sherd_error *err)
 {
-	int r = batch_flush(b, err); /* blobs go to packs in the order of the tree */
+	int r = backup_batch_flush(b, err); /* blobs go to packs in the order of the tree */
 
-	return r ? r : stream_file(b, g->fd, &g->st, &b->content, &g->got, &g->failed, err);
+	return r ? r : backup_stream_file(b, g->fd, &g->st, &b->content, &g->got, &g->failed, err);
 }
 
 static int read_once(struct backup *b, struct reading *g, struct sherd_error *err)
 {
-	int r;
-
 	wait_for_clock(b, &g->st);
 	g->is_small = small(b, &g->st);
 	g->got = 0;
-	r = g->is_small ? read_small(b, g, err) : read_large(b, g, err);
-	b->result.bytes_read += g->got;
-	return r;
+	return g->is_small ? read_small(b, g, err) : read_large(b, g, err);
 }
 
 /* Read until it did not change meanwhile, twice at most. */
@@ -217,14 +214,13 @@ static int read_whole(struct backup *b, struct reading *g, struct sherd_error *e
 		struct source_stat after;
 		int r;
 
-		if (!S_ISREG(g->st.type_mode)) {
-			g->failed = ENOENT; /* another thing has the name now */
-			return 0;
-		}
 		r = read_once(b, g, err);
-		if (r || g->failed)
+		if (r)
 			return r;
-		g->failed = source_stat(b->env, g->fd, "", &after);
+		if (source_stat(b->env, g->fd, "", &after) != 0)
+			g->failed = g->failed ? g->failed : EIO;
+		else if (!S_ISREG(after.type_mode))
+			g->failed = ENOENT; /* another thing has the name now */
 		if (g->failed)
 			return 0;
 		if (source_same(&g->st, &after))
@@ -283,7 +279,7 @@ int backup_file(struct backup *b, const char *name, const struct source_stat *st
 {
 	struct tree_entry e = {.name = name, .name_size = strlen(name)};
 	bool known = prior && prior->type == TREE_FILE;
-	struct link *link = st->links > 1 ? links_find(&b->links, st) : NULL;
+	struct link *link = st->links > 1 ? backup_links_find(&b->links, st) : NULL;
 	int r;
 
 	if (b->options->exclude_larger_than && st->length > b->options->exclude_larger_than) {

@@ -23,7 +23,7 @@
 #define SLOTS_FIRST 32
 #define DRAIN_SIZE (1u << 20) /* bytes of entries that are kept before the writer gets them */
 
-int folder_new(struct backup *b, struct folder *parent, const struct tree_entry *own,
+int backup_folder_new(struct backup *b, struct folder *parent, const struct tree_entry *own,
 	const struct tree_entry *prior, struct folder **ret, struct sherd_error *err)
 {
 	struct folder *f = mem_array(1, sizeof(*f));
@@ -44,7 +44,7 @@ int folder_new(struct backup *b, struct folder *parent, const struct tree_entry 
 		bytes_add(&f->prior_content, prior->content, prior->content_size);
 	}
 	if (f->keep.failed || f->prior.failed || f->prior_content.failed) {
-		folder_drop(b, f);
+		backup_folder_drop(b, f);
 		return err_nomem(err);
 	}
 	f->own.name = (const char *)f->keep.data;
@@ -53,7 +53,7 @@ int folder_new(struct backup *b, struct folder *parent, const struct tree_entry 
 	return 0;
 }
 
-void folder_drop(struct backup *b, struct folder *f)
+void backup_folder_drop(struct backup *b, struct folder *f)
 {
 	if (f->after)
 		f->after->before = f->before;
@@ -136,11 +136,11 @@ static int drain_if_large(struct backup *b, struct folder *f, struct sherd_error
 
 	if (f->encoded.size < DRAIN_SIZE)
 		return 0;
-	r = f->pending ? batch_flush(b, err) : 0;
+	r = f->pending ? backup_batch_flush(b, err) : 0;
 	return r ? r : drain(b, f, err);
 }
 
-int folder_add(struct backup *b, struct folder *f, const struct tree_entry *e,
+int backup_folder_add(struct backup *b, struct folder *f, const struct tree_entry *e,
 	const struct tree_entry *prior, struct sherd_error *err)
 {
 	size_t slot = 0;
@@ -155,7 +155,7 @@ int folder_add(struct backup *b, struct folder *f, const struct tree_entry *e,
 	return drain_if_large(b, f, err);
 }
 
-int folder_add_raw(
+int backup_folder_add_raw(
 	struct backup *b, struct folder *f, const struct tree_entry *prior, struct sherd_error *err)
 {
 	size_t slot = 0;
@@ -171,7 +171,7 @@ int folder_add_raw(
 	return drain_if_large(b, f, err);
 }
 
-int folder_add_pending(struct folder *f, const struct tree_entry *e, size_t *ret_slot,
+int backup_folder_add_pending(struct folder *f, const struct tree_entry *e, size_t *ret_slot,
 	size_t *ret_at, struct sherd_error *err)
 {
 	int r = new_slot(f, ret_slot, err);
@@ -187,7 +187,7 @@ int folder_add_pending(struct folder *f, const struct tree_entry *e, size_t *ret
 	return 0;
 }
 
-void folder_fix(struct folder *f, size_t slot, size_t at, const struct hash *id)
+void backup_folder_fix(struct folder *f, size_t slot, size_t at, const struct hash *id)
 {
 	struct slot *s = &f->slots[slot];
 
@@ -230,7 +230,7 @@ static int to_parent(struct folder *f, const struct bytes *content, struct sherd
 	return 0;
 }
 
-int folder_enter(struct folder *f, struct sherd_error *err)
+int backup_folder_enter(struct folder *f, struct sherd_error *err)
 {
 	int r = new_slot(f->parent, &f->parent_slot, err);
 
@@ -239,7 +239,7 @@ int folder_enter(struct folder *f, struct sherd_error *err)
 	return r;
 }
 
-int folder_complete(struct backup *b, struct folder *f, struct sherd_error *err)
+int backup_folder_complete(struct backup *b, struct folder *f, struct sherd_error *err)
 {
 	int r = 0;
 
@@ -255,7 +255,7 @@ int folder_complete(struct backup *b, struct folder *f, struct sherd_error *err)
 			content = BYTES_INIT;
 		}
 		bytes_release(&content);
-		folder_drop(b, f);
+		backup_folder_drop(b, f);
 		f = parent;
 	}
 	return r;

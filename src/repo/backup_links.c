@@ -20,7 +20,7 @@ static void forget_all(struct links *l)
 	l->count = 0;
 }
 
-void links_release(struct links *l)
+void backup_links_release(struct links *l)
 {
 	forget_all(l);
 	mem_free(l->slots);
@@ -37,7 +37,7 @@ static struct link *slot_of(const struct links *l, uint64_t device, uint64_t ino
 	return &l->slots[at];
 }
 
-struct link *links_find(const struct links *l, const struct source_stat *st)
+struct link *backup_links_find(const struct links *l, const struct source_stat *st)
 {
 	struct link *link;
 
@@ -50,8 +50,8 @@ struct link *links_find(const struct links *l, const struct source_stat *st)
 	return link;
 }
 
-int links_add(struct backup *b, const struct source_stat *st, const uint8_t *content, size_t size,
-	struct link **ret, struct sherd_error *err)
+int backup_links_add(struct backup *b, const struct source_stat *st, const uint8_t *content,
+	size_t size, struct link **ret, struct sherd_error *err)
 {
 	struct links *l = &b->links;
 	struct link *link;
@@ -59,7 +59,7 @@ int links_add(struct backup *b, const struct source_stat *st, const uint8_t *con
 
 	*ret = NULL;
 	if (l->count == LINKS_MAX) {
-		int r = batch_flush(b, err); /* its fixes point into the table */
+		int r = backup_batch_flush(b, err); /* its fixes point into the table */
 
 		if (r)
 			return r;

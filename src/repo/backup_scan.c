@@ -132,7 +132,7 @@ static void *scan_main(void *argument)
 	return NULL;
 }
 
-struct scan *scan_start(const struct backup *b)
+struct scan *backup_scan_start(const struct backup *b)
 {
 	struct scan *s = mem_array(1, sizeof(*s));
 
@@ -147,7 +147,7 @@ struct scan *scan_start(const struct backup *b)
 	return NULL;
 }
 
-bool scan_result(const struct scan *s, uint64_t *ret_files, uint64_t *ret_bytes)
+bool backup_scan_result(const struct scan *s, uint64_t *ret_files, uint64_t *ret_bytes)
 {
 	bool done = atomic_load(&s->done);
 
@@ -156,7 +156,7 @@ bool scan_result(const struct scan *s, uint64_t *ret_files, uint64_t *ret_bytes)
 	return done;
 }
 
-void scan_stop(struct scan *s)
+void backup_scan_stop(struct scan *s)
 {
 	if (!s)
 		return;

@@ -13,7 +13,7 @@
 #include <base/err.h>
 #include <base/intmath.h>
 
-int stream_init(struct stream *s, struct store *store, struct sherd_error *err)
+int backup_stream_init(struct stream *s, struct store *store, struct sherd_error *err)
 {
 	struct sherd_pool *pool = store_pool(store);
 	const struct pool_shape *shape = pool_shape(pool);
@@ -28,7 +28,7 @@ int stream_init(struct stream *s, struct store *store, struct sherd_error *err)
 	return 0;
 }
 
-void stream_release(struct stream *s)
+void backup_stream_release(struct stream *s)
 {
 	content_writer_release(&s->content);
 	mem_free(s->buffer);
@@ -125,7 +125,7 @@ static int stream_range(struct backup *b, int fd, uint64_t at, uint64_t end, uin
 	return 0;
 }
 
-int stream_file(struct backup *b, int fd, const struct source_stat *st, struct bytes *out,
+int backup_stream_file(struct backup *b, int fd, const struct source_stat *st, struct bytes *out,
 	uint64_t *ret_got, int *ret_failed, struct sherd_error *err)
 {
 	uint64_t at = 0;
@@ -177,7 +177,7 @@ static int fill(struct backup *b, int fd, size_t *used, bool *ret_end, struct sh
 	return 0;
 }
 
-int stream_input(
+int backup_stream_input(
 	struct backup *b, int fd, struct bytes *out, uint64_t *ret_got, struct sherd_error *err)
 {
 	size_t used = 0;

@@ -69,7 +69,7 @@ static void tell(struct backup *b, const char *path)
 	state->files_done = b->result.files;
 	state->bytes_new = totals.bytes_new;
 	if (b->scan)
-		scan_result(b->scan, &state->files_total, &state->bytes_total);
+		backup_scan_result(b->scan, &state->files_total, &state->bytes_total);
 	health_progress_tell(&b->progress, b->result.bytes, false);
 	state->current = NULL;
 }
@@ -78,7 +78,7 @@ int backup_tell(struct backup *b, const char *name, uint64_t more, struct sherd_
 {
 	struct health_progress *p = &b->progress;
 
-	(void)more;
+	b->result.bytes_read += more;
 	if (sherd_cancel_requested(b->cancel))
 		return err_set(err, SHERD_CANCELLED, "the backup was cancelled");
 	if (!b->progress_begun ||

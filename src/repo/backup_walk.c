@@ -296,9 +296,10 @@ static int begin_folder(struct backup *b, struct frame *f, const struct source_s
 	if (r == 0)
 		r = begin_prior(b, f, had ? had->content : NULL, had ? had->content_size : 0, err);
 	if (r == 0)
-		r = folder_new(b, b->top ? b->top->folder : NULL, &own, had, &f->folder, err);
+		r = backup_folder_new(
+			b, b->top ? b->top->folder : NULL, &own, had, &f->folder, err);
 	if (r == 0 && b->top)
-		r = folder_enter(f->folder, err);
+		r = backup_folder_enter(f->folder, err);
 	if (r)
 		frame_free(b, f);
 	return r;
@@ -356,7 +357,7 @@ static int add_closed(struct backup *b, const char *name, const struct source_st
 	e.content = b->content.data;
 	e.content_size = b->content.size;
 	b->result.folders++;
-	return folder_add(b, b->top->folder, &e, NULL, err);
+	return backup_folder_add(b, b->top->folder, &e, NULL, err);
 }
 
 static int leave(struct backup *b, struct sherd_error *err)
@@ -373,7 +374,7 @@ static int leave(struct backup *b, struct sherd_error *err)
 		folder->same = false; /* names that are gone */
 	folder->walked = true;
 	pop(b);
-	return folder_complete(b, folder, err);
+	return backup_folder_complete(b, folder, err);
 }
 
 /* --- each name --- */
@@ -392,7 +393,7 @@ static int add_link(struct backup *b, const char *name, struct tree_entry *e,
 	e->target = target;
 	e->target_size = (size_t)size;
 	b->result.others++;
-	return folder_add(b, b->top->folder, e, prior, err);
+	return backup_folder_add(b, b->top->folder, e, prior, err);
 }
 
 /* What is neither file nor folder. */
@@ -412,7 +413,7 @@ static int add_other(struct backup *b, const char *name, const struct source_sta
 	if (e.type == TREE_SYMLINK)
 		return add_link(b, name, &e, prior, err);
 	b->result.others++;
-	return folder_add(b, b->top->folder, &e, prior, err);
+	return backup_folder_add(b, b->top->folder, &e, prior, err);
 }
 
 static int excluded(
@@ -502,7 +503,7 @@ static void abandon(struct backup *b)
 	while (b->top)
 		pop(b);
 	while (b->folders)
-		folder_drop(b, b->folders);
+		backup_folder_drop(b, b->folders);
 }
 
 int backup_walk(struct backup *b, const uint8_t *root, size_t root_size, struct sherd_error *err)
@@ -519,7 +520,7 @@ int backup_walk(struct backup *b, const uint8_t *root, size_t root_size, struct 
 	while (r == 0 && b->top)
 		r = step(b, err);
 	if (r == 0)
-		r = batch_flush(b, err);
+		r = backup_batch_flush(b, err);
 	assert(r || !b->folders);
 	abandon(b);
 	return r;

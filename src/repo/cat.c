@@ -8,7 +8,6 @@
 #include <base/alloc.h>
 #include <base/err.h>
 #include <base/intmath.h>
-#include <pool/share.h>
 #include <repo/told.h>
 
 struct output {
@@ -20,19 +19,6 @@ struct output {
 	uint64_t at, length;
 	uint8_t *buffer; /* BLOB_SIZE_MAX */
 };
-
-/* A bad share is only told; that it cannot be told without memory changes nothing. */
-static void share_told(void *context, const struct pool_ref *ref, unsigned share,
-	const struct member *member, int code, const char *why)
-{
-	struct output *o = context;
-	char name[SHARE_NAME_SIZE];
-	struct sherd_error err;
-
-	share_name(&ref->id, share, name);
-	err_set(&err, code ? code : SHERD_CORRUPT, "%s", why ? why : "bad share");
-	(void)told_note(&o->told, SHERD_NOTE_SHARE, name, member_name(member), &err);
-}
 
 static int put(struct output *o, size_t size, struct sherd_error *err)
 {
@@ -126,7 +112,7 @@ static int put_file(struct sherd_repo *repo, const struct tree_entry *e, int fd,
 		.fd = fd,
 		.length = e->length,
 		.buffer = buffer};
-	struct packs_watch watch = {.share = share_told, .context = &o};
+	struct packs_watch watch;
 	int r, stopped;
 
 	if (!buffer)
@@ -134,6 +120,7 @@ static int put_file(struct sherd_repo *repo, const struct tree_entry *e, int fd,
 	r = told_init(&o.told, hooks, repo->pool, err);
 	if (r)
 		return r;
+	watch = told_watch(&o.told);
 	store_watch(repo->store, &watch);
 	r = put_content(&o, e, err);
 	store_watch(repo->store, NULL);

@@ -27,6 +27,7 @@ struct index_pack {
 	uint32_t blobs;
 	bool published; /* in a head; else only in our journal, or being written */
 	bool dead;      /* was never stored: its blobs are gone from the index */
+	bool used;      /* a batch relies on a blob that is in it */
 	uint64_t suspects;
 };
 

@@ -232,19 +232,43 @@ static int seal_end(struct slot *s, const struct group_keys *keys, struct sherd_
 			      keys, &end, s->laid_count + 1, payload + size - FOOTER_SIZE, err);
 }
 
+static void count_lack(struct store_totals *t, uint16_t place, int code)
+{
+	unsigned i = 0;
+
+	while (i < t->lack_count && t->lacks[i].place != place)
+		i++;
+	if (i == ARRAY_COUNT(t->lacks))
+		return;
+	if (i == t->lack_count)
+		t->lacks[t->lack_count++] = (struct store_lack){.place = place, .code = code};
+	t->lacks[i].shares++;
+}
+
+/* With all places that lack something. */
+static void say_missing(const struct packer *p, struct store_totals *t)
+{
+	size_t used = 0;
+
+	for (unsigned i = 0; i < t->lack_count && used < sizeof(t->missing); i++) {
+		const struct store_lack *l = &t->lacks[i];
+		int length = snprintf(t->missing + used, sizeof(t->missing) - used,
+			"%s%s: %llu missing (%s)", used ? ", " : "",
+			l->place == POOL_PLACE_NONE ? "no place"
+						    : pool_place_name(p->o.pool, l->place),
+			(unsigned long long)l->shares, sherd_code_text(l->code));
+
+		used += length > 0 ? (size_t)length : 0;
+	}
+}
+
 static void count_put(struct packer *p, const struct slot *s, const struct pack_put_result *put)
 {
 	int spare;
 	bool good[POOL_SHARES_MAX];
-	char missing[sizeof(p->totals.missing)] = "";
 
-	for (unsigned i = 0; i < put->ref.m; i++) {
+	for (unsigned i = 0; i < put->ref.m; i++)
 		good[i] = !put->code[i];
-		if (put->code[i] && !missing[0])
-			snprintf(missing, sizeof(missing), "%s: %s",
-				pool_place_name(p->o.pool, put->ref.places[i]),
-				sherd_code_text(put->code[i]));
-	}
 	spare = layout_spare(p->packs, put->ref.k, put->ref.m, put->ref.places, good);
 	pthread_mutex_lock(&p->lock);
 	p->totals.packs++;
@@ -252,8 +276,10 @@ static void count_put(struct packer *p, const struct slot *s, const struct pack_
 	p->totals.bytes_stored += put->bytes;
 	p->totals.shares_least = INT_MIN_OF(p->totals.shares_least, put->verified);
 	p->totals.spare = INT_MIN_OF(p->totals.spare, spare);
-	if (missing[0] && !p->totals.missing[0])
-		memcpy(p->totals.missing, missing, sizeof(missing));
+	for (unsigned i = 0; i < put->ref.m; i++)
+		if (put->code[i])
+			count_lack(&p->totals, put->ref.places[i], put->code[i]);
+	say_missing(p, &p->totals);
 	pthread_mutex_unlock(&p->lock);
 }
 

@@ -8,28 +8,11 @@
 #include <base/alloc.h>
 #include <base/cpu.h>
 #include <base/err.h>
-#include <pool/share.h>
 #include <repo/browse.h>
 
 #define THREADS_MAX 2 /* that write files; more wait for each other in the folders' locks */
 #define QUEUE_MAX 4   /* batches */
 #define STACK_SIZE ((size_t)512 << 10)
-
-/* --- bad shares --- */
-
-static void share_told(void *context, const struct pool_ref *ref, unsigned share,
-	const struct member *member, int code, const char *why)
-{
-	struct restore *r = context;
-	char name[SHARE_NAME_SIZE];
-	struct sherd_error err;
-
-	share_name(&ref->id, share, name);
-	err_set(&err, code ? code : SHERD_CORRUPT, "%s", why ? why : "bad share");
-	atomic_fetch_add(&r->bad_shares, 1);
-	if (told_note(&r->told, SHERD_NOTE_SHARE, name, member_name(member), &err) != 0)
-		restore_stop(r, SHERD_NOMEM, NULL);
-}
 
 /* --- beginning and end --- */
 
@@ -106,11 +89,11 @@ static void release(struct restore *r)
 {
 	tasks_free(r->tasks);
 	while (r->depth)
-		folder_free(r, r->chain[--r->depth]);
+		restore_folder_free(r, r->chain[--r->depth]);
 	mem_free(r->chain);
 	bytes_release(&r->path);
 	descent_release(&r->descent);
-	links_free(r->links);
+	restore_links_free(r->links);
 	patterns_free(r->includes);
 	patterns_free(r->excludes);
 	mem_free(r->only);
@@ -144,14 +127,14 @@ static int walk_from(struct restore *r, char *path, const struct tree_entry *e)
 
 	if (e->type != TREE_FOLDER)
 		cut_last(path);
-	code = folder_first(r, path);
+	code = restore_folder_first(r, path);
 	if (code)
 		return code;
 	if (e->type == TREE_FOLDER) {
 		struct folder *first = r->chain[0];
 
 		if (first->made) {
-			first->kept = kept_entry_new(e);
+			first->kept = restore_keep(e);
 			if (!first->kept)
 				return SHERD_NOMEM;
 		}
@@ -203,7 +186,7 @@ static int run(struct restore *r, struct sherd_error *err)
 			return code;
 		r->only = TAKE(path);
 	}
-	if (folder_first(r, "") != 0)
+	if (restore_folder_first(r, "") != 0)
 		return err_nomem(err);
 	restore_walk(r, root, root_size);
 	return 0;
@@ -225,7 +208,7 @@ static void sum_up(struct restore *r, uint64_t began_ns, struct sherd_restore_re
 	if (r->walker)
 		restore_add(&r->result, &r->walker->tally);
 	*ret = r->result;
-	ret->bad_shares = atomic_load(&r->bad_shares);
+	ret->bad_shares = told_bad_shares(&r->told);
 	ret->duration_ns = r->env->clock_monotonic_ns(r->env->context) - began_ns;
 }
 
@@ -234,7 +217,7 @@ int sherd_restore(struct sherd_repo *repo, const struct sherd_snapshot *snapshot
 	struct sherd_restore_result *ret_result, struct sherd_error *err)
 {
 	struct restore r;
-	struct packs_watch watch = {.share = share_told, .context = &r};
+	struct packs_watch watch;
 	uint64_t began_ns;
 	int code = check_options(options, err);
 
@@ -246,6 +229,7 @@ int sherd_restore(struct sherd_repo *repo, const struct sherd_snapshot *snapshot
 	if (code)
 		return code;
 	began_ns = r.env->clock_monotonic_ns(r.env->context);
+	watch = told_watch(&r.told);
 	store_watch(r.store, &watch);
 	code = prepare(&r, err);
 	if (!code)

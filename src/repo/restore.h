@@ -37,8 +37,8 @@ struct kept_entry {
 	struct tree_entry entry; /* points into bytes */
 	uint8_t bytes[];
 };
-/* kept_entry_new(e): a copy; NULL without memory. Free with mem_free(). */
-struct kept_entry *kept_entry_new(const struct tree_entry *e);
+/* restore_keep(e): a copy; NULL without memory. Free with mem_free(). */
+struct kept_entry *restore_keep(const struct tree_entry *e);
 
 /* A folder that the walk is in, or has left and not finished. Its descriptor is of the walking
  * thread, but stays open while `pending` is not 0. */
@@ -105,7 +105,6 @@ struct restore {
 	struct batch *batch; /* being gathered */
 	struct links *links;
 	atomic_uint_fast64_t reserved; /* bytes written or about to be */
-	atomic_uint_fast64_t bad_shares;
 	atomic_bool stopped;
 
 	pthread_mutex_t lock;
@@ -183,32 +182,33 @@ void restore_file(struct restore *r, struct restorer *w, struct folder *f,
 void restore_special(
 	struct restore *r, struct restorer *w, struct folder *f, const struct tree_entry *e);
 
-/* restore_linked(r, f, e): a file with more than one name: written once, then linked.
+/* restore_linked(r, f, e): an entry with more than one name: made once, then linked.
  * restore_links.c */
 void restore_linked(struct restore *r, struct folder *f, const struct tree_entry *e);
-void links_free(struct links *l);
+void restore_links_free(struct links *l);
 
 /* ---- batches (restore_batch.c) ---- */
 
 int restore_batch_add(struct restore *r, struct folder *f, const struct tree_entry *e);
 void restore_batch_flush(struct restore *r); /* hand over what is gathered */
-void batch_drop(struct restore *r);  /* forget it */
+void restore_batch_drop(struct restore *r);  /* forget it */
 
 /* ---- folders (restore_folder.c) ---- */
 
 /* restore_folder_enter(r, e, leading): the walk goes into a folder. Lazily: nothing is made yet. */
 int restore_folder_enter(struct restore *r, const struct tree_entry *e, bool leading);
-/* folder_ready(r): make or find the folder the walk is in, and those around it. False: blocked. */
-bool folder_ready(struct restore *r);
-/* folder_leave(r): the walk is done with it. */
-void folder_leave(struct restore *r);
-/* folder_finish_all(r): finish all that were left. */
-void folder_finish_all(struct restore *r);
-/* folder_first(r, path): the target itself. */
-int folder_first(struct restore *r, const char *path);
-/* folder_keep_link(r, f, e): a symbolic link, to be made at the end of the folder. */
-int folder_keep_link(struct restore *r, struct folder *f, const struct tree_entry *e);
-void folder_free(struct restore *r, struct folder *f);
+/* restore_folder_ready(r): make or find the folder the walk is in, and those around it. False:
+ * blocked. */
+bool restore_folder_ready(struct restore *r);
+/* restore_folder_leave(r): the walk is done with it. */
+void restore_folder_leave(struct restore *r);
+/* restore_folder_finish_all(r): finish all that were left. */
+void restore_folder_finish_all(struct restore *r);
+/* restore_folder_first(r, path): the target itself. */
+int restore_folder_first(struct restore *r, const char *path);
+/* restore_folder_keep_link(r, f, e): a symbolic link, to be made at the end of the folder. */
+int restore_folder_keep_link(struct restore *r, struct folder *f, const struct tree_entry *e);
+void restore_folder_free(struct restore *r, struct folder *f);
 
 /* restore_walk.c */
 void restore_walk(struct restore *r, const uint8_t *root, size_t root_size);

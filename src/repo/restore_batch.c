@@ -65,7 +65,7 @@ void restore_batch_flush(struct restore *r)
 		tasks_submit(r->tasks, run, TAKE(r->batch));
 }
 
-void batch_drop(struct restore *r)
+void restore_batch_drop(struct restore *r)
 {
 	struct batch *b = TAKE(r->batch);
 
@@ -80,7 +80,7 @@ void batch_drop(struct restore *r)
 int restore_batch_add(struct restore *r, struct folder *f, const struct tree_entry *e)
 {
 	struct batch *b = r->batch;
-	struct kept_entry *kept = kept_entry_new(e);
+	struct kept_entry *kept = restore_keep(e);
 
 	if (!b) {
 		b = mem_array(1, sizeof(*b));

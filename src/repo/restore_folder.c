@@ -50,7 +50,7 @@ static void drop_links(struct folder *f)
 	f->links_size = 0;
 }
 
-void folder_free(struct restore *r, struct folder *f)
+void restore_folder_free(struct restore *r, struct folder *f)
 {
 	drop_links(f);
 	if (f->owned_fd)
@@ -87,7 +87,7 @@ static int push(struct restore *r, struct folder *f)
 	bytes_u8(&r->path, '/');
 	if (r->path.failed || !chain_grow(r)) {
 		r->path.size = before;
-		folder_free(r, f);
+		restore_folder_free(r, f);
 		return SHERD_NOMEM;
 	}
 	f->depth = r->depth;
@@ -105,11 +105,11 @@ int restore_folder_enter(struct restore *r, const struct tree_entry *e, bool lea
 		return SHERD_NOMEM;
 	without.content = NULL;
 	without.content_size = 0;
-	f->kept = kept_entry_new(&without);
+	f->kept = restore_keep(&without);
 	f->leading = leading;
 	if (f->kept)
 		return push(r, f);
-	folder_free(r, f);
+	restore_folder_free(r, f);
 	return SHERD_NOMEM;
 }
 
@@ -277,7 +277,7 @@ static void close_above(struct restore *r, const struct folder *f)
 	above->fd = -1;
 }
 
-bool folder_ready(struct restore *r)
+bool restore_folder_ready(struct restore *r)
 {
 	struct folder *f = r->chain[r->depth - 1];
 
@@ -299,7 +299,7 @@ bool folder_ready(struct restore *r)
 	return !r->chain[r->depth - 1]->blocked;
 }
 
-int folder_first(struct restore *r, const char *path)
+int restore_folder_first(struct restore *r, const char *path)
 {
 	struct folder *f = folder_new(path, strlen(path));
 	struct stat there;
@@ -315,7 +315,7 @@ int folder_first(struct restore *r, const char *path)
 	if (f->absent || f->made)
 		return push(r, f);
 	if (!read_names(r, f)) {
-		folder_free(r, f);
+		restore_folder_free(r, f);
 		return SHERD_NOMEM;
 	}
 	f->inherits = target_folder_inherits(&r->target, f->fd);
@@ -334,15 +334,19 @@ static void make_links(struct restore *r, struct folder *f)
 		struct kept_entry *kept;
 
 		memcpy(&kept, f->links.data + at, sizeof(kept));
-		if (restore_going(r))
+		if (!restore_going(r))
+			break;
+		if (kept->entry.has_link)
+			restore_linked(r, f, &kept->entry);
+		else
 			restore_special(r, r->walker, f, &kept->entry);
 	}
 	drop_links(f);
 }
 
-int folder_keep_link(struct restore *r, struct folder *f, const struct tree_entry *e)
+int restore_folder_keep_link(struct restore *r, struct folder *f, const struct tree_entry *e)
 {
-	struct kept_entry *kept = kept_entry_new(e);
+	struct kept_entry *kept = restore_keep(e);
 
 	if (kept)
 		bytes_add(&f->links, &kept, sizeof(kept));
@@ -437,12 +441,12 @@ static void finish_one(struct restore *r)
 		}
 		count(r, f);
 	}
-	folder_free(r, f);
+	restore_folder_free(r, f);
 	r->left_first = (r->left_first + 1) % RESTORE_LEFT_MAX;
 	r->left_count--;
 }
 
-void folder_finish_all(struct restore *r)
+void restore_folder_finish_all(struct restore *r)
 {
 	while (r->left_count)
 		finish_one(r);
@@ -463,7 +467,7 @@ static void open_around(struct restore *r, struct folder *f)
 		blocked(r, around, error, "return to");
 }
 
-void folder_leave(struct restore *r)
+void restore_folder_leave(struct restore *r)
 {
 	struct folder *f = r->chain[--r->depth];
 

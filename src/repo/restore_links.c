@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * restore_links.c - files with more than one name. The first is written; a later one becomes
+ * restore_links.c - entries with more than one name. The first is written; a later one becomes
  * another name of what was written, which is found again by its path beneath the target and must
  * be the very file, by device and inode. (To hold it open would take a descriptor for each.) A
  * group is forgotten when all its names have come. Only in the walking thread.
@@ -43,7 +43,7 @@ static struct group **bucket(struct links *l, const struct tree_entry *e)
 
 static_assert(BUCKETS == 1 << (64 - 52), "a bucket for each value");
 
-void links_free(struct links *l)
+void restore_links_free(struct links *l)
 {
 	if (!l)
 		return;
@@ -168,10 +168,38 @@ static bool add_name(struct restore *r, const struct group *g, struct folder *f,
 		restore_attribute(
 			r, w, f, name, err_system(&w->error, error, "cannot make it a hard link"));
 		return false;
-	} else {
+	} else if (e->type == TREE_FILE) {
 		w->tally.files++;
+	} else {
+		w->tally.others++;
 	}
 	return true;
+}
+
+static bool is_like(const struct tree_entry *e, const struct stat *there)
+{
+	return e->type == TREE_SYMLINK ? S_ISLNK(there->st_mode)
+				       : !S_ISREG(there->st_mode) && !S_ISDIR(there->st_mode);
+}
+
+/* The first name of a group, or one that stays alone. ${ret_there}: all zero if it is not there. */
+static void make_one(struct restore *r, struct folder *f, const char *name,
+	const struct tree_entry *e, struct stat *ret_there)
+{
+	struct restorer *w = r->walker;
+	int error;
+
+	if (e->type == TREE_FILE) {
+		restore_file(r, w, f, e, ret_there);
+		return;
+	}
+	restore_special(r, w, f, e);
+	error = target_stat(&r->target, f->fd, name, ret_there);
+	if (error && error != ENOENT)
+		restore_attribute(
+			r, w, f, name, err_system(&w->error, error, "cannot be linked to"));
+	if (error || !is_like(e, ret_there))
+		*ret_there = (struct stat){0};
 }
 
 void restore_linked(struct restore *r, struct folder *f, const struct tree_entry *e)
@@ -182,7 +210,10 @@ void restore_linked(struct restore *r, struct folder *f, const struct tree_entry
 
 	memcpy(name, e->name, e->name_size);
 	if (r->options->dry_run) {
-		restore_file(r, r->walker, f, e, NULL);
+		if (e->type == TREE_FILE)
+			restore_file(r, r->walker, f, e, NULL);
+		else
+			restore_special(r, r->walker, f, e);
 		return;
 	}
 	if (!r->links) {
@@ -194,12 +225,12 @@ void restore_linked(struct restore *r, struct folder *f, const struct tree_entry
 	}
 	at = bucket(r->links, e);
 	if (!*at) {
-		restore_file(r, r->walker, f, e, &there);
+		make_one(r, f, name, e, &there);
 		if (there.st_ino)
 			remember(r, f, name, e, &there);
 		return;
 	}
 	if (!add_name(r, *at, f, name, e))
-		restore_file(r, r->walker, f, e, NULL);
+		make_one(r, f, name, e, &there);
 	count_down(r, at);
 }

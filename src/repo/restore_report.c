@@ -180,7 +180,7 @@ void restorer_give(struct restore *r, struct restorer *w)
 	pthread_mutex_unlock(&r->lock);
 }
 
-struct kept_entry *kept_entry_new(const struct tree_entry *e)
+struct kept_entry *restore_keep(const struct tree_entry *e)
 {
 	size_t size = e->name_size + e->content_size + e->xattrs_size + e->target_size;
 	struct kept_entry *kept = mem_array(sizeof(*kept) + size, 1);

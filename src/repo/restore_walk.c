@@ -89,28 +89,28 @@ static void visit_folder(
 	}
 	f = r->chain[r->depth - 1];
 	f->taken = wanted == WANTED;
-	code = wanted == WANTED_WAY || folder_ready(r)
+	code = wanted == WANTED_WAY || restore_folder_ready(r)
 		       ? descent_push(&r->descent, e->content, e->content_size, &r->walker->error)
 		       : 1;
 	if (code == 0)
 		return;
 	if (code < 0)
 		lost_folder(r, f, code);
-	folder_leave(r);
+	restore_folder_leave(r);
 }
 
 static void visit_other(struct restore *r, struct folder *f, const struct tree_entry *e)
 {
 	int code = 0;
 
-	if (!folder_ready(r))
+	if (!restore_folder_ready(r))
 		return;
-	if (e->type == TREE_FILE && e->has_link)
+	if (e->type == TREE_SYMLINK)
+		code = restore_folder_keep_link(r, f, e);
+	else if (e->has_link)
 		restore_linked(r, f, e);
 	else if (e->type == TREE_FILE)
 		code = restore_batch_add(r, f, e);
-	else if (e->type == TREE_SYMLINK)
-		code = folder_keep_link(r, f, e);
 	else
 		restore_special(r, r->walker, f, e);
 	if (code)
@@ -204,7 +204,7 @@ static void step(struct restore *r, bool *seen)
 		visit(r, &e);
 	} else if (code == 0) {
 		descent_pop(&r->descent);
-		folder_leave(r);
+		restore_folder_leave(r);
 	} else if (!descent_gone(code) || (!*seen && r->depth == 1)) {
 		/* Without a single entry there is nothing to restore. */
 		code = code == SHERD_NOTFOUND ? SHERD_LOST : code;
@@ -238,10 +238,10 @@ void restore_close(struct restore *r)
 	if (restore_going(r))
 		restore_batch_flush(r);
 	else
-		batch_drop(r);
+		restore_batch_drop(r);
 	while (r->depth)
-		folder_leave(r);
-	folder_finish_all(r);
+		restore_folder_leave(r);
+	restore_folder_finish_all(r);
 	tasks_wait(r->tasks);
 }
 

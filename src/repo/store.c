@@ -136,57 +136,63 @@ static int take_catalog(struct store *s, const struct head_content *h,
 	return code ? code : catalog_join(s->catalog, catalog, err);
 }
 
-static int take_packs(struct store *s, const struct head_content *h, struct sherd_error *err)
+/* Whether work on a head ends here; else the first error is kept and the rest is taken. */
+static bool ends(int code, int *first, struct sherd_error *kept, const struct sherd_error *why)
+{
+	if (code && !*first) {
+		*first = code;
+		*kept = *why;
+	}
+	return code == SHERD_NOMEM || code == SHERD_CANCELLED;
+}
+
+static int take_pack(struct store *s, const struct head_pack *p, struct sherd_error *err)
 {
 	CLEANUP(bytes_release) struct bytes table = BYTES_INIT;
+	uint32_t pack;
+	int code;
 
-	for (uint32_t i = 0; i < h->pack_count; i++) {
-		const struct pool_ref *ref = &h->packs[i].ref;
-		uint32_t pack;
-		int code;
+	pthread_rwlock_wrlock(&s->index_lock);
+	pack = index_pack_find(s->index, &p->ref.id);
+	if (pack != INDEX_NONE) {
+		struct index_pack *known = index_pack_at(s->index, pack);
 
-		pthread_rwlock_wrlock(&s->index_lock);
-		pack = index_pack_find(s->index, &ref->id);
-		if (pack != INDEX_NONE) {
-			struct index_pack *known = index_pack_at(s->index, pack);
-
-			memcpy(known->ref.places, ref->places, sizeof(ref->places));
-			known->published = true;
-		}
-		pthread_rwlock_unlock(&s->index_lock);
-		if (pack != INDEX_NONE || !h->packs[i].self)
-			continue;
-		code = reader_table(s->reader, ref, &table, err);
-		if (!code)
-			code = add_table(s, ref, true, table.data, table.size, NULL, err);
-		if (code)
-			return code;
+		memcpy(known->ref.places, p->ref.places, sizeof(p->ref.places));
+		known->published = true;
 	}
-	return 0;
+	pthread_rwlock_unlock(&s->index_lock);
+	if (pack != INDEX_NONE || !p->self)
+		return 0;
+	code = reader_table(s->reader, &p->ref, &table, err);
+	return code ? code : add_table(s, &p->ref, true, table.data, table.size, NULL, err);
 }
 
 static int take_head(struct store *s, const struct head_content *h, struct sherd_error *err)
 {
-	int code = 0;
+	struct sherd_error why = {0};
+	int first = 0;
 
-	for (uint32_t i = 0; !code && i < h->stream_count; i++)
-		if (h->streams[i].type == BLOB_INDEX)
-			code = take_index(s, h, &h->streams[i], err);
-	if (!code)
-		code = take_packs(s, h, err);
-	for (uint32_t i = 0; !code && i < h->stream_count; i++)
-		if (h->streams[i].type == BLOB_CATALOG)
-			code = take_catalog(s, h, &h->streams[i], err);
-	return code;
+	for (uint32_t i = 0; i < h->stream_count; i++)
+		if (h->streams[i].type == BLOB_INDEX &&
+			ends(take_index(s, h, &h->streams[i], &why), &first, err, &why))
+			return first;
+	for (uint32_t i = 0; i < h->pack_count; i++)
+		if (ends(take_pack(s, &h->packs[i], &why), &first, err, &why))
+			return first;
+	for (uint32_t i = 0; i < h->stream_count; i++)
+		if (h->streams[i].type == BLOB_CATALOG &&
+			ends(take_catalog(s, h, &h->streams[i], &why), &first, err, &why))
+			return first;
+	return first;
 }
 
 static void quarantine(struct store *s, const struct pool_head *head, const struct sherd_error *err)
 {
 	if (!s->quarantined++)
 		snprintf(s->quarantine, sizeof(s->quarantine),
-			"head %llu of %02x%02x%02x%02x: %.110s",
-			(unsigned long long)head->seq, head->incarnation[0], head->incarnation[1],
-			head->incarnation[2], head->incarnation[3], err->message);
+			"head %llu of %02x%02x%02x%02x: %.110s", (unsigned long long)head->seq,
+			head->incarnation[0], head->incarnation[1], head->incarnation[2],
+			head->incarnation[3], err->message);
 }
 
 static bool is_own(const struct store *s, const struct pool_head *head)
@@ -194,14 +200,43 @@ static bool is_own(const struct store *s, const struct pool_head *head)
 	return !memcmp(head->incarnation, pool_incarnation(s->pool), POOL_INCARNATION_SIZE);
 }
 
+static int take_content(struct store *s, const struct pool_head *head, struct head_content *ret,
+	struct sherd_error *err)
+{
+	int code = head_content_read(head->content, head->content_size, ret, err);
+
+	return code ? code : take_head(s, ret, err);
+}
+
+/* What the newest one leads to is not all there: the forerunners, until one is. */
+static int take_older(struct store *s, const struct pool_head *newest, struct sherd_error *err)
+{
+	struct pool_head head = *newest;
+	int code;
+
+	do {
+		struct head_content content = {0};
+		struct sherd_error why;
+
+		code = pool_older_head(s->pool, newest->incarnation, head.seq, &head, err);
+		if (code)
+			return code == SHERD_NOTFOUND ? 0 : code;
+		code = take_content(s, &head, &content, &why);
+		head_content_release(&content);
+		if (code == SHERD_NOMEM || code == SHERD_CANCELLED) {
+			*err = why;
+			return code;
+		}
+	} while (code);
+	return 0;
+}
+
 static int take_one(struct store *s, const struct pool_head *head, struct sherd_error *err)
 {
-	struct head_content content;
-	struct sherd_error why;
-	int code = head_content_read(head->content, head->content_size, &content, &why);
+	struct head_content content = {0};
+	struct sherd_error why = {0};
+	int code = take_content(s, head, &content, &why);
 
-	if (!code)
-		code = take_head(s, &content, &why);
 	if (is_own(s, head)) {
 		head_content_release(&s->own);
 		s->own_code = code;
@@ -211,13 +246,13 @@ static int take_one(struct store *s, const struct pool_head *head, struct sherd_
 	}
 	head_content_release(&content);
 	if (code == SHERD_NOMEM || code == SHERD_CANCELLED) {
-		if (err)
-			*err = why;
+		*err = why;
 		return code;
 	}
-	if (code)
-		quarantine(s, head, &why);
-	return 0;
+	if (!code)
+		return 0;
+	quarantine(s, head, &why);
+	return take_older(s, head, err);
 }
 
 static int by_lamport(const void *a, const void *b)
@@ -262,8 +297,8 @@ static int take_journal(void *context, const struct pool_ref *ref, const uint8_t
 
 int store_refresh(struct store *s, struct sherd_error *err)
 {
-	struct sherd_error why;
-	int code = take_heads(s, err);
+	struct sherd_error why, own;
+	int code = take_heads(s, err ? err : &own);
 
 	if (!code)
 		code = journal_each(s->journal, take_journal, s, err);
@@ -417,15 +452,17 @@ static bool pack_sound(const struct store *s, const struct index_pack *pack)
 bool store_sound(struct store *s, const struct hash *id)
 {
 	struct index_found found;
-	const struct index_pack *pack;
+	struct index_pack *pack;
 	bool sound;
 
-	pthread_rwlock_rdlock(&s->index_lock);
+	/* Written to, since what a batch relies on decides what may still be lost after it. */
+	pthread_rwlock_wrlock(&s->index_lock);
 	sound = index_find(s->index, id, &found);
 	if (sound && found.pack != INDEX_NONE) {
 		pack = index_pack_at(s->index, found.pack);
 		/* One of this batch that is still on its way has no reference yet. */
 		sound = !pack->ref.k || pack_sound(s, pack);
+		pack->used = pack->used || sound;
 	}
 	pthread_rwlock_unlock(&s->index_lock);
 	return sound;

@@ -111,16 +111,24 @@ struct store_item {
 int store_add(struct store *s, struct store_item *items, size_t count, struct sherd_error *err);
 
 /* What a batch has done so far. */
+/* A place that lacks shares of new packs; POOL_PLACE_NONE: there were too few places. */
+struct store_lack {
+	uint16_t place;
+	int code; /* why, the first time */
+	uint64_t shares;
+};
 struct store_totals {
 	uint64_t blobs_new, bytes_new; /* plain */
 	uint64_t bytes_packed;         /* payloads of packs, padding included, before parity */
 	uint64_t bytes_stored;         /* verified shares at places, heads included */
 	uint64_t packs;
 	unsigned shares_least; /* least verified shares of a pack; UINT_MAX: no pack yet */
-	int spare;             /* least spare of the new packs; INT_MAX: no pack yet */
-	char missing[256];     /* for people: which place failed how often and why */
+	int spare;             /* least spare of the packs made and relied on; INT_MAX: none yet */
+	char missing[256];     /* for people: which place lacks how many shares, and why */
+	struct store_lack lacks[POOL_PLACES_MAX + 1];
+	unsigned lack_count;
 };
-void store_totals(const struct store *s, struct store_totals *ret);
+void store_totals(struct store *s, struct store_totals *ret);
 
 /*
  * store_commit(s, snapshot, size, ret_seq, err):

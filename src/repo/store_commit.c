@@ -457,7 +457,8 @@ int store_commit(struct store *s, const void *snapshot, size_t size, uint64_t *r
 	if (code)
 		return code;
 	settle(&c);
-	packer_totals(s->packer, &s->dry_totals);
+	packer_totals(s->packer, &s->batch_totals);
+	s->suspects_dirty |= s->batch_totals.lack_count > 0;
 	packer_free(s->packer);
 	s->packer = NULL;
 	s->begun = false;

@@ -43,7 +43,7 @@ struct store {
 	bool begun, dry;
 	struct store_write_options w;
 	uint32_t dry_group;
-	struct store_totals dry_totals;
+	struct store_totals batch_totals; /* of a dry run, or of the batch that has ended */
 };
 
 /* suspects.c */

@@ -24,9 +24,11 @@ int store_begin(struct store *s, const struct store_write_options *options, stru
 	int code = 0;
 
 	assert(!s->begun);
+	for (uint32_t i = 0; i < index_pack_count(s->index); i++)
+		index_pack_at(s->index, i)->used = false;
 	s->w = *options;
 	s->dry = options->dry_run;
-	s->dry_totals = (struct store_totals){.shares_least = UINT_MAX, .spare = INT_MAX};
+	s->batch_totals = (struct store_totals){.shares_least = UINT_MAX, .spare = INT_MAX};
 	if (s->dry) {
 		code = index_open_group(s->index, BLOB_DATA, &s->dry_group, err);
 		s->begun = !code;
@@ -56,8 +58,12 @@ int store_begin(struct store *s, const struct store_write_options *options, stru
 
 void store_abort(struct store *s)
 {
+	struct store_totals totals;
+
 	if (!s->begun)
 		return;
+	store_totals(s, &totals);
+	s->suspects_dirty |= totals.lack_count > 0;
 	packer_free(s->packer);
 	s->packer = NULL;
 	s->begun = false;
@@ -91,8 +97,8 @@ static int make_ids(
 
 static int count_dry(struct store *s, const struct store_item *item, struct sherd_error *err)
 {
-	s->dry_totals.blobs_new++;
-	s->dry_totals.bytes_new += item->size;
+	s->batch_totals.blobs_new++;
+	s->batch_totals.bytes_new += item->size;
 	return index_add_blob(s->index, s->dry_group, &item->id, 0, item->size, err);
 }
 
@@ -114,12 +120,38 @@ int store_add(struct store *s, struct store_item *items, size_t count, struct sh
 	return code;
 }
 
-void store_totals(const struct store *s, struct store_totals *ret)
+/* The least spare of the packs that the batch relies on and did not make. */
+static int spare_of_used(const struct store *s)
 {
+	const struct packs *packs = pool_packs(s->pool);
+	int spare = INT_MAX;
+
+	for (uint32_t i = 0; i < index_pack_count(s->index); i++) {
+		const struct index_pack *p = index_pack_at(s->index, i);
+		bool good[POOL_SHARES_MAX];
+
+		if (!p->used || !p->ref.k)
+			continue;
+		for (unsigned n = 0; n < p->ref.m; n++)
+			good[n] = !(p->suspects >> n & 1);
+		spare = INT_MIN_OF(
+			spare, layout_spare(packs, p->ref.k, p->ref.m, p->ref.places, good));
+	}
+	return spare;
+}
+
+void store_totals(struct store *s, struct store_totals *ret)
+{
+	int used;
+
 	if (s->packer)
 		packer_totals(s->packer, ret);
 	else
-		*ret = s->dry_totals;
+		*ret = s->batch_totals;
+	pthread_rwlock_rdlock(&s->index_lock);
+	used = spare_of_used(s);
+	pthread_rwlock_unlock(&s->index_lock);
+	ret->spare = INT_MIN_OF(ret->spare, used);
 }
 
 /* ---- the deep check ---- */

@@ -114,14 +114,38 @@ static int set_xattr(struct subject *s, const char *name, const struct tree_xatt
 	return env->files->fsetxattr(env->context, s->fd, name, x->value, x->value_size);
 }
 
+/*
+ * An ACL that says no more than the mode: the kernel takes it for none. For what has no descriptor
+ * by which an attribute could be removed.
+ */
+static void set_plain_acl(struct subject *s)
+{
+	const struct sherd_env *env = s->target->env;
+	static const uint8_t tags[] = {0x01, 0x04, 0x20}; /* owner, group, others */
+	mode_t mode = s->entry->mode;
+	struct bytes acl = BYTES_INIT;
+
+	bytes_u32(&acl, 2); /* version */
+	for (unsigned i = 0; i < 3; i++) {
+		bytes_u16(&acl, tags[i]);
+		bytes_u16(&acl, (uint16_t)(mode >> (6 - 3 * i) & 7));
+		bytes_u32(&acl, UINT32_MAX);
+	}
+	if (!acl.failed)
+		(void)env->files->lsetxattr(env->context, s->path, ACL_ACCESS, acl.data, acl.size);
+	bytes_release(&acl);
+}
+
 /* An ACL that came from the folder around, and that the entry has not. */
 static void remove_inherited(struct subject *s, bool has_access, bool has_default)
 {
 	const struct sherd_env *env = s->target->env;
 
-	if (!s->inherited || s->path)
+	if (!s->inherited || s->entry->type == TREE_SYMLINK)
 		return;
-	if (!has_access)
+	if (!has_access && s->path)
+		set_plain_acl(s);
+	else if (!has_access)
 		(void)env->files->fremovexattr(env->context, s->fd, ACL_ACCESS);
 	if (!has_default && is_folder(s->entry))
 		(void)env->files->fremovexattr(env->context, s->fd, ACL_DEFAULT);

@@ -6,7 +6,9 @@
 
 #include <base/alloc.h>
 #include <base/err.h>
+#include <pool/share.h>
 
+#define SHARES_MAX 4096 /* remembered; a share met again behind so many others is told again */
 #define PERIOD_NS UINT64_C(100000000) /* between two reports of progress */
 
 struct told_note {
@@ -15,6 +17,14 @@ struct told_note {
 	char *path, *place;
 	bool explained;
 	struct sherd_error why;
+};
+
+struct told_shares {
+	size_t count;
+	struct {
+		struct hash pack;
+		unsigned share;
+	} told[SHARES_MAX]; /* a ring */
 };
 
 static void note_free(struct told_note *n)
@@ -64,6 +74,7 @@ void told_release(struct told *t)
 	}
 	mem_free(t->base);
 	mem_free(t->places);
+	mem_free(t->shares);
 	pthread_mutex_destroy(&t->lock);
 }
 
@@ -94,6 +105,64 @@ int told_note(struct told *t, enum sherd_note_kind kind, const char *path, const
 	atomic_store(&t->waiting, true);
 	return 0;
 }
+
+/* --- bad shares --- */
+
+/* Whether the share was not met before. Without memory it is told as often as it is met. */
+static bool is_news(struct told *t, const struct hash *pack, unsigned share)
+{
+	size_t known;
+
+	if (!t->shares)
+		t->shares = mem_array(1, sizeof(*t->shares));
+	if (!t->shares)
+		return true;
+	known = t->shares->count < SHARES_MAX ? t->shares->count : SHARES_MAX;
+	for (size_t i = 0; i < known; i++)
+		if (t->shares->told[i].share == share &&
+			memcmp(&t->shares->told[i].pack, pack, sizeof(*pack)) == 0)
+			return false;
+	t->shares->told[t->shares->count % SHARES_MAX].pack = *pack;
+	t->shares->told[t->shares->count++ % SHARES_MAX].share = share;
+	return true;
+}
+
+/* That it cannot be told without memory changes nothing. */
+static void share_told(void *context, const struct pool_ref *ref, unsigned share,
+	const struct member *member, int code, const char *why)
+{
+	struct told *t = context;
+	char name[SHARE_NAME_SIZE];
+	struct sherd_error err;
+	bool news;
+
+	pthread_mutex_lock(&t->lock);
+	news = is_news(t, &ref->id, share);
+	t->bad_shares += news;
+	pthread_mutex_unlock(&t->lock);
+	if (!news)
+		return;
+	share_name(&ref->id, share, name);
+	err_set(&err, code ? code : SHERD_CORRUPT, "%s", why ? why : "bad share");
+	(void)told_note(t, SHERD_NOTE_SHARE, name, member ? member_name(member) : NULL, &err);
+}
+
+struct packs_watch told_watch(struct told *t)
+{
+	return (struct packs_watch){.share = share_told, .context = t};
+}
+
+uint64_t told_bad_shares(struct told *t)
+{
+	uint64_t count;
+
+	pthread_mutex_lock(&t->lock);
+	count = t->bad_shares;
+	pthread_mutex_unlock(&t->lock);
+	return count;
+}
+
+/* --- telling --- */
 
 static struct told_note *take_all(struct told *t)
 {

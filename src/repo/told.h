@@ -12,6 +12,7 @@
 #include <repo/repo.h>
 
 struct told_note;
+struct told_shares;
 
 struct told {
 	const struct sherd_repo_hooks *hooks; /* may be NULL */
@@ -23,6 +24,8 @@ struct told {
 	atomic_bool waiting; /* there are notes */
 	pthread_mutex_t lock;
 	struct told_note *first, **last; /* under the lock */
+	struct told_shares *shares;      /* under the lock: told already */
+	uint64_t bad_shares;             /* under the lock */
 };
 
 /* told_init(t, hooks, pool, err): Errors: NOMEM. */
@@ -33,6 +36,10 @@ void told_release(struct told *t);
 /* told_note(t, kind, path, place, why): queue a note; any thread. Errors: NOMEM. */
 int told_note(struct told *t, enum sherd_note_kind kind, const char *path, const char *place,
 	const struct sherd_error *why);
+
+/* told_watch(t): for store_watch(): each bad or missing share is told and counted once. */
+struct packs_watch told_watch(struct told *t);
+uint64_t told_bad_shares(struct told *t);
 
 /* told_notes(t): tell what is queued; calling thread. Other than 0: what a callback gave. */
 int told_notes(struct told *t);

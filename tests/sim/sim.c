@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * sim [--print] [--expect-caught] [--verify N] FIRST COUNT: runs seeds FIRST .. FIRST+COUNT-1, each
- * twice.
+ * sim [--print] [--expect-caught] [--verify N] [--work DIR] FIRST COUNT: runs seeds FIRST ..
+ * FIRST+COUNT-1, each twice.
  *
  * One process, one seed: two devices and five places, 3-of-5, through init, clone, backup, restore,
  * check and repair by the library's own code, in one thread, while places delay, fail, lose, lie,
@@ -65,7 +65,9 @@ struct sim {
 	struct device devices[devices_max + 1]; /* the last one is the fresh one */
 	struct acknowledged snapshots[snapshots_max];
 	size_t snapshot_count;
-	char fault[512]; /* what was violated; "" */
+	unsigned damaged; /* bit: place damaged since the last repair; a backup may rely on what was
+			     there */
+	char fault[512];  /* what was violated; "" */
 };
 
 __attribute__((format(printf, 2, 3))) static bool violated(struct sim *s, const char *format, ...)
@@ -260,6 +262,7 @@ static void damage(struct sim *s)
 		return;
 	for (size_t i = 0; i < s->snapshot_count; i++)
 		s->snapshots[i].hits |= 1U << place;
+	s->damaged |= 1U << place;
 	note(s, "damage %zu", place);
 	if (simrandom_chance(&s->random, 1, 3))
 		simplaces_wipe(&s->places, place);
@@ -313,7 +316,8 @@ static bool backup(struct sim *s, struct device *d)
 		code = sherd_backup(x.repo, &options, NULL, &result, &x.err);
 	if (!code) {
 		a = &s->snapshots[s->snapshot_count++];
-		*a = (struct acknowledged){.tree = d->tree, .spare = result.spare};
+		*a = (struct acknowledged){
+			.tree = d->tree, .spare = result.spare, .hits = s->damaged};
 		memcpy(a->id, result.snapshot, sizeof(a->id));
 		snprintf(a->folder, sizeof(a->folder), "%s", d->source);
 		sherd_pool_info(x.pool, &info);
@@ -354,9 +358,10 @@ static bool check_and_repair(struct sim *s, struct device *d, bool all_well)
 		return violated(s, "a repair says that packs are lost");
 	if (code || !all_well)
 		return true;
+	s->damaged = 0;
 	for (size_t i = 0; i < s->snapshot_count; i++) {
 		s->snapshots[i].hits = 0;
-		s->snapshots[i].spare = places_count - k;
+		s->snapshots[i].spare = mended.spare;
 	}
 	return true;
 }
@@ -479,7 +484,9 @@ static bool acknowledged_restore(struct sim *s, bool all)
 	size_t end = all ? s->snapshot_count : INT_MIN_OF(first + 1, s->snapshot_count);
 
 	for (size_t i = first; i < end; i++)
-		if (!fresh_restores(s, &s->snapshots[i]))
+		/* What was damaged before a backup, unknown to it, is not in its spare. */
+		if ((int)bits(s->snapshots[i].hits) <= s->snapshots[i].spare &&
+			!fresh_restores(s, &s->snapshots[i]))
 			return false;
 	return true;
 }
@@ -653,7 +660,6 @@ static bool run_seed(const char *work, uint64_t seed, unsigned verify, bool prin
 	*ret_trace = s->places.trace;
 	snprintf(fault, fault_size, "%s", s->fault);
 	simplaces_release(&s->places);
-	simworld_release(&s->world);
 	simtree_remove(work);
 	free(s);
 	return well;
@@ -686,7 +692,8 @@ int main(int argc, char **argv)
 	bool print = false, expect_caught = false;
 	unsigned verify = 0;
 	uint64_t first, count, failed = 0;
-	char work[] = "/tmp/sherd-sim.XXXXXX";
+	char made[] = "/tmp/sherd-sim.XXXXXX";
+	const char *given = NULL, *work;
 	int at = 1;
 
 	for (; at < argc && !strncmp(argv[at], "--", 2); at++) {
@@ -694,10 +701,13 @@ int main(int argc, char **argv)
 			print = true;
 		else if (!strcmp(argv[at], "--expect-caught"))
 			expect_caught = true;
+		else if (!strcmp(argv[at], "--work") && at + 1 < argc)
+			given = argv[++at];
 		else if (!strcmp(argv[at], "--verify") && at + 1 < argc)
 			verify = (unsigned)strtoul(argv[++at], NULL, 10);
 	}
-	if (argc - at != 2 || !mkdtemp(work)) {
+	work = given ? given : mkdtemp(made);
+	if (argc - at != 2 || !work) {
 		fprintf(stderr,
 			"usage: sim [--print] [--expect-caught] [--verify N] FIRST COUNT\n");
 		return 2;

@@ -64,27 +64,6 @@ void simworld_init(struct simworld *w)
 	*w = (struct simworld){.now_ns = UINT64_C(1790000000) * 1000000000};
 }
 
-void simworld_release(struct simworld *w)
-{
-	free(w->inodes);
-	*w = (struct simworld){0};
-}
-
-static uint64_t inode_number(struct simworld *w, dev_t device, ino_t inode)
-{
-	for (size_t i = 0; i < w->inode_count; i++)
-		if (w->inodes[i].device == device && w->inodes[i].inode == inode)
-			return i + 1;
-	if (w->inode_count == w->inode_room) {
-		w->inode_room = w->inode_room ? w->inode_room * 2 : 256;
-		w->inodes = reallocarray(w->inodes, w->inode_room, sizeof(*w->inodes));
-		if (!w->inodes)
-			abort();
-	}
-	w->inodes[w->inode_count++] = (struct siminode){device, inode};
-	return w->inode_count;
-}
-
 /* ---- one device ---- */
 
 void simenv_power(struct simenv *e, uint64_t off_at)
@@ -117,9 +96,15 @@ static bool dead(void *context)
 	return true;
 }
 
-static void veil(struct simenv *e, struct stat *s)
+/* A file's number is the time it was written, of which there is only one; numbers of a real file
+ * system are used again. */
+static uint64_t number_of(bool folder, int64_t s, uint64_t ns)
 {
-	s->st_ino = inode_number(e->world, s->st_dev, s->st_ino);
+	return folder ? 2 : (uint64_t)s * 1000000000 + ns;
+}
+
+static void veil(struct stat *s)
+{
 	s->st_dev = 1;
 	if (S_ISDIR(s->st_mode)) {
 		/* Folders above the simulated ones belong to a machine that lives. */
@@ -128,6 +113,7 @@ static void veil(struct simenv *e, struct stat *s)
 		s->st_size = 4096;
 	}
 	s->st_ctim = s->st_mtim;
+	s->st_ino = number_of(S_ISDIR(s->st_mode), s->st_mtim.tv_sec, (uint64_t)s->st_mtim.tv_nsec);
 	s->st_atim = s->st_mtim;
 }
 
@@ -178,8 +164,9 @@ static int sim_fstat(void *context, int fd, struct stat *ret_stat)
 {
 	int r = real()->fstat(NULL, fd, ret_stat);
 
+	(void)context;
 	if (!r)
-		veil(context, ret_stat);
+		veil(ret_stat);
 	return r;
 }
 
@@ -188,21 +175,20 @@ static int sim_fstatat(
 {
 	int r = real()->fstatat(NULL, directory, path, ret_stat, flags);
 
+	(void)context;
 	if (!r)
-		veil(context, ret_stat);
+		veil(ret_stat);
 	return r;
 }
 
 static int sim_statx(void *context, int directory, const char *path, int flags, unsigned mask,
 	struct statx *ret_stat)
 {
-	struct simenv *e = context;
 	int r = real()->statx(NULL, directory, path, flags, mask, ret_stat);
 
+	(void)context;
 	if (r)
 		return r;
-	ret_stat->stx_ino = inode_number(e->world,
-		(dev_t)ret_stat->stx_dev_major << 32 | ret_stat->stx_dev_minor, ret_stat->stx_ino);
 	ret_stat->stx_dev_major = 0;
 	ret_stat->stx_dev_minor = 1;
 	if (S_ISDIR(ret_stat->stx_mode)) {
@@ -213,6 +199,8 @@ static int sim_statx(void *context, int directory, const char *path, int flags, 
 	ret_stat->stx_ctime = ret_stat->stx_mtime;
 	ret_stat->stx_atime = ret_stat->stx_mtime;
 	ret_stat->stx_btime = ret_stat->stx_mtime;
+	ret_stat->stx_ino = number_of(S_ISDIR(ret_stat->stx_mode), ret_stat->stx_mtime.tv_sec,
+		ret_stat->stx_mtime.tv_nsec);
 	return 0;
 }
 

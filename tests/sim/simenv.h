@@ -27,17 +27,11 @@ uint64_t simrandom_below(struct simrandom *r, uint64_t limit);
 /* Whether something happens that happens in ${of} of ${in} cases. */
 bool simrandom_chance(struct simrandom *r, unsigned of, unsigned in);
 
-/* What all devices share: one clock for the whole world, and the numbers of inodes. */
+/* What all devices share: one clock for the whole world. */
 struct simworld {
 	uint64_t now_ns; /* since 1970 */
-	struct siminode {
-		dev_t device;
-		ino_t inode;
-	} * inodes; /* owned; the number is the index + 1 */
-	size_t inode_count, inode_room;
 };
 void simworld_init(struct simworld *w);
-void simworld_release(struct simworld *w);
 
 struct simenv {
 	struct sherd_env env; /* hand this to what is simulated */

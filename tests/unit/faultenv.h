@@ -67,6 +67,7 @@ enum faultenv_call {
 	FAULTENV_FLOCK,
 	FAULTENV_CALLS, /* how many there are */
 	FAULTENV_ANY = FAULTENV_CALLS,
+	FAULTENV_CHANGING, /* after which the file system is another; syncs among them */
 };
 
 #define FAULTENV_DIED 86 /* exit status of a process that die_at ended */
@@ -76,15 +77,18 @@ struct faultenv {
 
 	/* Orders. All zero: everything works. */
 	enum faultenv_call kind; /* which calls fail_at and die_at count; FAULTENV_ANY: all */
-	unsigned long fail_at;   /* number of the call that fails, from 1; 0: none */
-	bool fail_on;            /* and all (of that kind) after it */
-	int error;               /* errno it fails with */
-	unsigned long die_at;    /* the process ends in place of this call; 0: none */
-	size_t short_max;        /* bytes a read or write moves at most; 0: no limit */
-	bool write_nothing;      /* writes return 0 */
-	int no_tmpfile;          /* errno of openat() with O_TMPFILE; 0: works */
-	int no_flags;            /* errno of renameat2() with any flag; 0: works */
-	int no_link;             /* errno of linkat(); 0: works */
+	const char *below; /* an absolute path: only calls about it or what is beneath it count; */
+			   /* NULL: all */
+	unsigned long fail_at; /* number of the call that fails, from 1; 0: none */
+	bool fail_on;          /* and all (of that kind) after it */
+	int error;             /* errno it fails with */
+	unsigned long die_at;  /* the process ends in place of this call; 0: none */
+	size_t short_max;      /* bytes a read or write moves at most; 0: no limit */
+	bool write_nothing;    /* writes return 0 */
+	bool no_sleep;         /* time that is to be slept is not */
+	int no_tmpfile;        /* errno of openat() with O_TMPFILE; 0: works */
+	int no_flags;          /* errno of renameat2() with any flag; 0: works */
+	int no_link;           /* errno of linkat(); 0: works */
 
 	/* What happened. */
 	atomic_ulong counted;                /* calls of ${kind} */

@@ -153,6 +153,13 @@ bool store_find(struct store *s, const struct hash *id, uint32_t *ret_size)
 	return b != NULL;
 }
 
+bool store_sound(struct store *s, const struct hash *id)
+{
+	uint32_t size;
+
+	return store_find(s, id, &size);
+}
+
 int store_read(struct store *s, enum blob_type type, const struct hash *id, void *buffer,
 	size_t room, uint32_t *ret_size, struct sherd_error *err)
 {

@@ -141,7 +141,7 @@ static void test_all_kinds(void **state)
 		assert_int_equal(f->result.attributes, 0);
 		assert_int_equal(f->result.folders, 3);
 		assert_int_equal(f->result.files, geteuid() == 0 ? 11 : 10);
-		assert_int_equal(f->result.others, geteuid() == 0 ? 7 : 4);
+		assert_int_equal(f->result.others, geteuid() == 0 ? 9 : 6);
 		assert_int_equal(f->told, 0);
 		assert_true(f->progress > 0);
 	}

@@ -426,7 +426,8 @@ static void *swap(void *context)
 	snprintf(folder, sizeof(folder), "%s/d", s->fixture->target);
 	snprintf(aside, sizeof(aside), "%s/aside", s->fixture->target);
 	snprintf(link, sizeof(link), "%s/link", s->fixture->target);
-	(void)symlink(s->fixture->outside, link);
+	if (symlink(s->fixture->outside, link) != 0)
+		return NULL;
 	while (!atomic_load(&s->stop)) {
 		if (rename(folder, aside) == 0) {
 			(void)rename(link, folder);
