@@ -165,7 +165,8 @@ static void tell_left(const struct sherd_restore_result *r)
 	if (r->refused)
 		out("refused   %s were not made\n", out_count(r->refused, count));
 	if (r->lost)
-		out("lost      %s files; they are named above\n", out_count(r->lost, count));
+		out("lost      %s file%s, named above\n", out_count(r->lost, count),
+			r->lost == 1 ? "" : "s");
 }
 
 static void tell(
@@ -180,8 +181,8 @@ static void tell(
 		tell_left(r);
 		return;
 	}
-	out("restored  %s files, %s in %s (%s/s), all verified\n", out_count(r->files, count),
-		out_size(r->bytes, v->g.bytes, size),
+	out("restored  %s file%s, %s in %s (%s/s), all verified\n", out_count(r->files, count),
+		r->files == 1 ? "" : "s", out_size(r->bytes, v->g.bytes, size),
 		units_duration((ns + 500000000) / 1000000000, time),
 		units_size((uint64_t)((double)r->bytes / ((double)ns / 1e9)), rate));
 	if (r->bad_shares)

@@ -195,9 +195,20 @@ static void measure(struct meter *m, const struct sherd_repo_progress *p, uint64
 	m->drawn_moved = p->bytes_moved;
 }
 
-static void on_progress(void *context, const struct sherd_repo_progress *p)
+/* Files count when they are done; what is new of one large file is done as well. */
+static struct sherd_repo_progress with_parts(const struct sherd_repo_progress *p)
+{
+	struct sherd_repo_progress all = *p;
+
+	if (all.bytes_new > all.bytes_done && all.bytes_new <= all.bytes_total)
+		all.bytes_done = all.bytes_new;
+	return all;
+}
+
+static void on_progress(void *context, const struct sherd_repo_progress *told)
 {
 	struct meter *m = context;
+	const struct sherd_repo_progress all = with_parts(told), *p = &all;
 	bool json = m->app->g->json;
 	uint64_t now = now_ns();
 	uint64_t wait = json ? status_ns : m->style == PROGRESS_LINE ? redraw_ns : minute_ns;

@@ -258,7 +258,7 @@ first_id()
 	exits 20 sherd restore latest:"$PWD/more" --to out2
 	says "data lost: '"
 	says "more/both'"
-	[[ "$output" == *'lost      1 files'* ]]
+	[[ "$output" == *'lost      1 file,'* ]]
 	cmp more/other out2/other
 	[ ! -e out2/both ]
 	exits 20 sherd restore latest:"$PWD/more" --to out3 --json
