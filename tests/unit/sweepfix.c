@@ -664,7 +664,7 @@ struct sweepfix_sample sweepfix_sample(const char *what, unsigned long total, un
 		s.stride = (total + most - 1) / most;
 		s.first = 1 + seed % s.stride;
 	}
-	print_message("%s: %lu steps, every %lu. from %lu on (seed %lu)\n", what, total, s.stride,
+	print_message("# %s: %lu steps, every %lu. from %lu on (seed %lu)\n", what, total, s.stride,
 		s.first, seed);
 	return s;
 }

@@ -95,7 +95,7 @@ static void sweep(struct sweepfix *f, const struct death *d, unsigned most)
 			sweepfix_judge_restore(f, what);
 		sweepfix_judge(f, what);
 	}
-	print_message("%s: died %lu times\n", d->name, died);
+	print_message("# %s: died %lu times\n", d->name, died);
 	assert_true(died >= (total / s.stride) * 9 / 10);
 }
 

@@ -121,7 +121,7 @@ static void sweep(struct sweepfix *f, const struct scene *s)
 			if (sweepfix_all() || i == n / sample.stride % ARRAY_COUNT(errors))
 				struck += step(f, s, n, errors[i]);
 	}
-	print_message("%s: %lu failures\n", s->name, struck);
+	print_message("# %s: %lu failures\n", s->name, struck);
 	assert_true(struck > 0);
 }
 

@@ -84,7 +84,7 @@ static void sweep(struct sweepfix *f, const struct scene *s)
 	assert_true(total > 50 && total < STEPS_MAX);
 	for (unsigned long n = sample.first; n <= total; n += sample.stride)
 		step(f, s, n, steps++ % (s->changes ? JUDGED_QUICK / 4 : JUDGED_QUICK) == 0);
-	print_message("%s: %lu failures\n", s->name, steps);
+	print_message("# %s: %lu failures\n", s->name, steps);
 }
 
 static void sweeps(void **state)

@@ -158,7 +158,7 @@ static void sweep(struct sweepfix *f, const struct scene *s)
 			n += sample.stride)
 			struck += step(f, s, n, i);
 	}
-	print_message("%s: %lu faults\n", s->name, struck);
+	print_message("# %s: %lu faults\n", s->name, struck);
 	assert_true(struck > 0);
 }
 
