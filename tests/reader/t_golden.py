@@ -1,7 +1,8 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MIT
-"""t_golden.py: tests/golden/pool-1, a pool of the first version of the format, is read by scripts/sherd-reader and
-by the library ($SHERD_POOL_TOOL), from every two of its places and with damage: now and by all later versions."""
+"""t_golden.py: tests/golden/pool-1, a pool of the first version of the format, is read by scripts/sherd-reader,
+by the library ($SHERD_POOL_TOOL) and by the program ($SHERD_PROGRAM), from every two of its places and with
+damage: now and by all later versions. Prints TAP."""
 import itertools
 import os
 import subprocess
@@ -29,8 +30,8 @@ def expect(truth, *what):
         raise AssertionError(" ".join(str(w) for w in what))
 
 
-def run(*words):
-    done = subprocess.run(list(map(str, words)), capture_output=True, check=False)
+def run(*words, **options):
+    done = subprocess.run(list(map(str, words)), capture_output=True, check=False, **options)
     expect(done.returncode == 0, words, done.returncode, done.stdout, done.stderr)
     return done.stdout.decode(errors="replace"), done.stderr.decode(errors="replace")
 
@@ -56,8 +57,20 @@ def by_reader(top, places, which, secret):
 
 
 def by_library(top, places, which, _secret):
-    run(os.environ["SHERD_POOL_TOOL"], "restore", top / "state", top / "kit.txt", IDS[which][0], top / "library", *places)
+    run(os.environ["SHERD_POOL_TOOL"], "restore", top / "state", top / "kit.txt", IDS[which][0], top / "library",
+        *places)
     compare(which, top / "library")
+
+
+def by_program(top, places, which, _secret):
+    """As a person would, on a machine that has nothing but the kit."""
+    home = {key: value for key, value in os.environ.items() if not key.startswith(("SHERD_", "XDG_"))}
+    home["HOME"] = str(top / "home")
+    (top / "home").mkdir()
+    sherd = os.environ["SHERD_PROGRAM"]
+    run(sherd, "clone", "golden", *places, "--kit", top / "kit.txt", "-y", env=home)
+    run(sherd, "restore", IDS[which][0], "--to", top / "program", "--devices", env=home)
+    compare(which, top / "program")
 
 
 def fresh(function):
@@ -84,7 +97,7 @@ def damage(top):
 
 
 def tests():
-    for name, read in (("the reader", by_reader), ("the library", by_library)):
+    for name, read in (("the reader", by_reader), ("the library", by_library), ("the program", by_program)):
         for which in range(3):
             for pair in itertools.combinations(range(3), 2):
                 def from_two(top, read=read, which=which, pair=pair):
