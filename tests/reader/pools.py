@@ -94,7 +94,7 @@ class Maker:
 
     # -- 8 --
 
-    def slot(self, kind=1, memory=8192, passes=1):
+    def slot(self, kind=1, memory=8192, passes=1, commitment=None):
         slot = self.kit_slot if kind == 2 else self.bytes(16)
         salt, box = self.bytes(16), nacl.public.PrivateKey(self.slot_secret)
         if kind == 2:
@@ -106,7 +106,7 @@ class Maker:
         locked = nonce + nacl.bindings.crypto_aead_xchacha20poly1305_ietf_encrypt(
             self.slot_secret + public_of(self.administrator), self.id + slot + bytes([kind]), nonce, key)
         payload = struct.pack("<B3xI", 0, self.epoch) + epoch_key + self.content_key + bytes(32)
-        commitment = R.derive(epoch_key, self.id, b"sherd epoch commitment" + struct.pack("<I", self.epoch))
+        commitment = commitment or R.derive(epoch_key, self.id, b"sherd epoch commitment" + struct.pack("<I", self.epoch))
         data = struct.pack("<8sHBBI16s16sII16s32s32s", b"sherd-k\n", 1, kind, 1, self.epoch, self.id, slot, memory,
                            passes, salt, bytes(box.public_key), commitment)
         data += locked + nacl.public.SealedBox(box.public_key).encrypt(payload)

@@ -362,6 +362,52 @@ def _(maker, device, top):
     same(sorted(line.split()[0] for line in out.splitlines()), sorted(both))
 
 
+@pool_test("heads of a fork that know each other's dots remove nothing of each other")
+def _(maker, device, top):
+    payloads = [maker.snapshot(pools.content([]), begun=10**18 + i) for i in range(2)]
+    for number, payload in enumerate(payloads):
+        catalog = maker.catalog({device.incarnation: 1}, {(device.incarnation, 1, number): payload})
+        maker.head(device, 1, maker.head_content(maker.pack([(5, 0, [catalog])]), 1, [(5, [0])]))
+    out, _ = run(maker.folders, "list")
+    same(sorted(line.split()[0] for line in out.splitlines()), sorted(maker.blob_id(6, p).hex() for p in payloads))
+
+
+@pool_test("a blob that is not that of its id is no blob")
+def _(maker, device, top):
+    wanted = maker.blob_id(1, b"right")
+    tree = pools.part(pools.entry(b"a", 1, length=5, t1=pools.content([(5, wanted)])))
+    payload = maker.snapshot(pools.content([(len(tree), maker.blob_id(2, tree))]))
+    catalog = maker.catalog({device.incarnation: 1}, {(device.incarnation, 1, 0): payload})
+    liar = maker.pack([(1, 0, [b"wrong"])], wrong_id=wanted)
+    rest = maker.pack([(2, 0, [tree]), (5, 0, [catalog]), (4, 0, [maker.index([liar])])])
+    maker.head(device, 1, maker.head_content(rest, 1, [(5, [1]), (4, [2])]))
+    _, err = run(maker.folders, "extract", "latest", "--to", top / "out", code=1)
+    expect("is not that of its id" in err and os.listdir(top / "out") == ["a.incomplete"], err)
+
+
+@pool_test("pool records that the administrator or a manager did not make for this pool are left out")
+def _(maker, device, top):
+    fill(maker, device, index=False)
+    adder = maker.device(rights=1)
+    maker.pool_record(signer=device)
+    same(run(maker.folders, "list")[1], "")
+    maker.pool_record(signer=adder)
+    expect("it is not signed by one who may" in run(maker.folders, "list")[1], "an adder's")
+    saved, maker.salt = maker.salt, bytes(16)
+    maker.pool_record()
+    expect("does not follow from the administrator" in run(maker.folders, "list")[1], "another salt")
+    maker.salt = saved
+
+
+@test("a slot whose commitment is to another key is refused")
+def _():
+    with tempfile.TemporaryDirectory() as top:
+        maker = pools.Maker(top)
+        maker.slot(commitment=bytes(32))
+        maker.pool_record()
+        expect("not the one committed to" in run(maker.folders, "list", code=1)[1], "commitment")
+
+
 @pool_test("heads and devices that nobody vouches for are left out")
 def _(maker, device, top):
     snapshot, _ = fill(maker, device, index=False)
