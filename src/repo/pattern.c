@@ -384,11 +384,19 @@ enum pattern_answer patterns_ask(const struct patterns *p, const char *path, boo
 	return PATTERN_NONE;
 }
 
-static size_t part_size(const char *text, const char *end)
+/* Bytes up to the next '/' of a pattern; one in a set is none. */
+static size_t pattern_part(const char *text, const char *end)
 {
-	const char *slash = memchr(text, '/', (size_t)(end - text));
+	const char *p = text;
+	bool matches;
 
-	return (size_t)((slash ? slash : end) - text);
+	while (p < end && *p != '/') {
+		if (*p == '[')
+			p = match_set(p, end, 0, &matches);
+		else
+			p += *p == '\\' ? 2 : 1;
+	}
+	return (size_t)(p - text);
 }
 
 /* Whether the parts of the path are what the pattern begins with, and it goes on. */
@@ -398,7 +406,7 @@ static bool may_hold(const struct pattern *p, const char *path)
 	const char *path_end = path + strlen(path);
 
 	while (part < end) {
-		size_t size = part_size(part, end), have = part_size(path, path_end);
+		size_t size = pattern_part(part, end), have = strcspn(path, "/");
 		bool folders;
 
 		if (stars_at(p->text, part, end, &folders) == size && folders)

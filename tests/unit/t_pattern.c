@@ -85,6 +85,7 @@ static const struct row rows[] = {
 	{"[a\\-c]", "/-", true},
 	{"/x[!a]y", "/x/y", false},
 	{"[[]", "/[", true},
+	{"x[/]a", "/x/a", false},
 	/* quotes */
 	{"\\*", "/*", true},
 	{"\\*", "/a", false},
@@ -170,6 +171,9 @@ static void what_may_be_beneath(void **state)
 		{"/a/**", "/b", false},
 		{"**/a", "/q", true},
 		{"!a", "/x", false},
+		{"a[x/]b/c", "/axb", true}, /* the first '/' is in a set */
+		{"a[x/]b/c", "/ab", false},
+		{"*[*//[:]", "/x[", false},
 	};
 
 	(void)state;
