@@ -195,8 +195,10 @@ static int note(void *context, const struct sherd_note *n)
 {
 	struct whole *w = context;
 
-	if (n->kind == SHERD_NOTE_SHARE && n->place && n->place[0] == 'p')
+	if (n->kind == SHERD_NOTE_SHARE && n->place) {
+		assert_true(n->place[0] == 'p' && n->place[1] >= '0' && n->place[1] <= '9');
 		w->liars |= UINT32_C(1) << (n->place[1] - '0');
+	}
 	if (n->kind == SHERD_NOTE_LOST && w->notes[n->kind] < 64)
 		snprintf(w->lost[w->notes[n->kind]], sizeof(w->lost[0]), "%s", n->path);
 	w->notes[n->kind]++;
@@ -320,6 +322,17 @@ struct names names_of(struct place_mem_store *store, const char *prefix)
 void names_free(struct names *n)
 {
 	free(n->name);
+}
+
+uint64_t whole_size(struct place_mem_store *store, const char *name)
+{
+	struct place_stat there;
+	struct place *place;
+
+	assert_int_equal(place_mem_new(store, &place, NULL), 0);
+	assert_int_equal(place_stat(place, name, &there, NULL), 0);
+	place_free(place);
+	return there.size;
 }
 
 uint8_t *whole_bytes(struct place_mem_store *store, const char *name, size_t *ret_size)

@@ -79,6 +79,8 @@ struct names {
 };
 struct names names_of(struct place_mem_store *store, const char *prefix);
 void names_free(struct names *n);
+/* whole_size(store, name): of an object that is there. */
+uint64_t whole_size(struct place_mem_store *store, const char *name);
 /* whole_bytes(store, name, ret_size): a copy of an object; free() it. */
 uint8_t *whole_bytes(struct place_mem_store *store, const char *name, size_t *ret_size);
 /* whole_set(store, name, data, size): the object holds that from now on. */
