@@ -160,12 +160,13 @@ static void ruin(struct place_mem_store *store, const char *name, enum ruin how)
 	}
 }
 
-/* m - k + 1 shares of one pack. */
+/* m - k + 1 shares of one pack, at other places each time. */
 static void ruin_pack(struct whole *w, const char *pack, enum ruin how, struct place_mem_store **kept)
 {
 	unsigned left = w->places - w->k + 1;
 
-	for (unsigned i = 0; i < w->places; i++) {
+	for (unsigned turn = 0; turn < w->places; turn++) {
+		unsigned i = (turn + (unsigned)how) % w->places;
 		struct names n = names_of(w->f->store[i], pack);
 
 		kept[i] = NULL;
