@@ -32,8 +32,11 @@ struct whole {
 	struct sherd_restore_result result;
 };
 
-/* whole_new(k, places): a pool, device "a" and no snapshot yet. */
+/* whole_new(k, places): a pool, device "a" and no snapshot yet. whole_new_named(): with other names
+ * than "test", "a" and "p0", "p1" ...: ${place} stands before the number. */
 struct whole *whole_new(unsigned k, unsigned places);
+struct whole *whole_new_named(
+	unsigned k, unsigned places, const char *name, const char *host, const char *place);
 void whole_free(struct whole *w);
 
 /* A device at work: the pool and the repository are open, without threads and cache. */
