@@ -118,6 +118,7 @@ static void hide_secrets(struct needles *n, struct whole *w, struct sherd_pool *
 {
 	struct crypt_key key;
 	const char *line = w->f->text;
+	unsigned lines = 0;
 
 	hide(n, "the content key", keyring_content(pool->ring), CRYPT_KEY_SIZE);
 	for (int which = POOL_KEY_ID; which <= POOL_KEY_NAME; which++) {
@@ -125,11 +126,21 @@ static void hide_secrets(struct needles *n, struct whole *w, struct sherd_pool *
 		hide(n, "a key of ids, names or cuts", key.bytes, CRYPT_KEY_SIZE);
 	}
 	hide(n, "the secrets of the device", pool->secrets, CRYPT_KEY_SIZE);
-	/* Lines of five groups of four: the secret ones. */
-	for (; line; line = strchr(line, '\n') ? strchr(line, '\n') + 1 : NULL)
-		if (strcspn(line, "\n") >= 24 && line[4] == ' ' && line[9] == ' ' &&
-			line[14] == ' ')
-			hide(n, "a line of the kit", line, 24);
+	/* "    1  abcd efgh ijkl mnop qrst  uv": as it is, and the letters alone. */
+	for (; line; line = strchr(line, '\n') ? strchr(line, '\n') + 1 : NULL) {
+		char letters[32];
+		size_t count = 0;
+
+		if (strncmp(line, "    ", 4) != 0 || line[5] != ' ' || line[6] != ' ')
+			continue;
+		for (const char *at = line + 7; at[0] != ' ' || at[1] != ' '; at++)
+			if (*at != ' ')
+				letters[count++] = *at;
+		hide(n, "letters of the kit", letters, count);
+		hide(n, "a line of the kit", line + 7, count);
+		lines++;
+	}
+	assert_true(lines >= 6);
 }
 
 static void save(struct session *s, const char *tree, int compression, bool again)

@@ -161,7 +161,8 @@ static void ruin(struct place_mem_store *store, const char *name, enum ruin how)
 }
 
 /* m - k + 1 shares of one pack, at other places each time. */
-static void ruin_pack(struct whole *w, const char *pack, enum ruin how, struct place_mem_store **kept)
+static void ruin_pack(
+	struct whole *w, const char *pack, enum ruin how, struct place_mem_store **kept)
 {
 	unsigned left = w->places - w->k + 1;
 
@@ -193,8 +194,8 @@ static void bring_back(struct whole *w, struct place_mem_store **kept)
  * A device that has had its index for long knows where all is, though the pack's table is lost.
  * One that has not must learn it, and knows less: but what it shows must be as right.
  */
-static void lose_pack(struct whole *w, const char *pack, enum ruin how, struct tally *old,
-	unsigned *snapshots)
+static void lose_pack(
+	struct whole *w, const char *pack, enum ruin how, struct tally *old, unsigned *snapshots)
 {
 	struct place_mem_store *kept[WHOLE_PLACES];
 	struct session known, fresh;
@@ -294,8 +295,7 @@ static void test_hanging(void **state)
 		options.threads = 2;
 		options.timeout_ms = 150;
 		for (unsigned i = 0; i < 5; i++)
-			ctlfix_break(w->f, i,
-				hang >> i & 1 ? WRAP_FAULT_HANG : WRAP_FAULT_NONE, 0);
+			ctlfix_break(w->f, i, hang >> i & 1 ? WRAP_FAULT_HANG : WRAP_FAULT_NONE, 0);
 		if (sherd_pool_open(&options, &s.pool, &err))
 			fail_msg("%s", err.message);
 		assert_int_equal(sherd_pool_fresh(s.pool), 1);
