@@ -140,7 +140,7 @@ static void gather(struct stage *g, struct place_mem_store *store, const char *p
 		if (known)
 			continue;
 		assert_true(g->count < objects_max);
-		strncpy(g->object[g->count].name, n.name[i], PLACE_NAME_MAX);
+		memcpy(g->object[g->count].name, n.name[i], sizeof(n.name[i]));
 		g->object[g->count].data = whole_bytes(store, n.name[i], &g->object[g->count].size);
 		g->count++;
 	}
