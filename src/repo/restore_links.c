@@ -15,7 +15,10 @@
 #include <base/err.h>
 
 #define BUCKETS 4096
-#define GROUPS_MAX (1u << 20) /* names yet to come are held for so many; the rest are copies */
+/* Names yet to come are held for so many, and for such a length of paths together; the rest are
+ * copies. A snapshot may be of somebody who means ill. */
+#define GROUPS_MAX (1u << 20)
+#define PATHS_MAX ((size_t)96 << 20)
 
 struct group {
 	struct group *next;
@@ -29,6 +32,7 @@ struct group {
 struct links {
 	struct group *buckets[BUCKETS];
 	size_t count;
+	size_t path_bytes;
 };
 
 static struct group **bucket(struct links *l, const struct tree_entry *e)
@@ -79,14 +83,16 @@ static void remember(struct restore *r, struct folder *f, const char *name,
 	CLEANUP(mem_free_at) char *path = path_below(f, name);
 	struct group **at = bucket(r->links, e);
 	struct group *g;
+	size_t size;
 
 	if (!path) {
 		restore_stop(r, SHERD_NOMEM, NULL);
 		return;
 	}
-	if (*at || r->links->count >= GROUPS_MAX)
+	size = strlen(path) + 1;
+	if (*at || r->links->count >= GROUPS_MAX || size > PATHS_MAX - r->links->path_bytes)
 		return;
-	g = mem_array(sizeof(*g) + strlen(path) + 1, 1);
+	g = mem_array(sizeof(*g) + size, 1);
 	if (!g) {
 		restore_stop(r, SHERD_NOMEM, NULL);
 		return;
@@ -96,9 +102,10 @@ static void remember(struct restore *r, struct folder *f, const char *name,
 	g->left = e->links - 1;
 	g->target_device = there->st_dev;
 	g->target_inode = there->st_ino;
-	memcpy(g->path, path, strlen(path) + 1);
+	memcpy(g->path, path, size);
 	*at = g;
 	r->links->count++;
+	r->links->path_bytes += size;
 }
 
 static void count_down(struct restore *r, struct group **at)
@@ -108,6 +115,7 @@ static void count_down(struct restore *r, struct group **at)
 	if (g->left-- > 1)
 		return;
 	*at = g->next;
+	r->links->path_bytes -= strlen(g->path) + 1;
 	mem_free(g);
 	r->links->count--;
 }

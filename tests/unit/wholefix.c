@@ -28,18 +28,18 @@ static void must(int code, const struct sherd_error *err)
 
 /* --- the pool --- */
 
-static void init(struct whole *w)
+static void init(struct whole *w, const char *name, const char *host)
 {
 	struct sherd_pool_init_options options = {
 		.env = &w->f->env,
 		.state = ctlfix_path(w->f, "a"),
-		.name = "test",
+		.name = name,
 		.k = w->k,
 		.passphrase = CTLFIX_PASSPHRASE,
 		.passphrase_size = strlen(CTLFIX_PASSPHRASE),
 		.kdf_memory_kib = 8192,
 		.kdf_passes = 1,
-		.host = "a",
+		.host = host,
 		.label = "a label",
 	};
 	struct sherd_error err;
@@ -48,6 +48,12 @@ static void init(struct whole *w)
 }
 
 struct whole *whole_new(unsigned k, unsigned places)
+{
+	return whole_new_named(k, places, "test", "a", "p");
+}
+
+struct whole *whole_new_named(
+	unsigned k, unsigned places, const char *name, const char *host, const char *place)
 {
 	struct whole *w = calloc(1, sizeof(*w));
 	struct sherd_pool *pool;
@@ -58,10 +64,17 @@ struct whole *whole_new(unsigned k, unsigned places)
 	w->places = places;
 	w->source = treefix_folder();
 	w->scratch = treefix_folder();
-	init(w);
+	init(w, name, host);
 	pool = ctlfix_open(w->f, "a");
-	for (unsigned i = 0; i < places; i++)
-		ctlfix_add(pool, i);
+	for (unsigned i = 0; i < places; i++) {
+		char url[16], text[SHERD_POOL_NAME_MAX + 1];
+		struct sherd_place_add_options options = {.name = text, .url = url};
+		struct sherd_error err;
+
+		snprintf(url, sizeof(url), "mem:%u", i);
+		snprintf(text, sizeof(text), "%s%u", place, i);
+		must(sherd_pool_place_add(pool, &options, &err), &err);
+	}
 	sherd_pool_free(pool);
 	return w;
 }
@@ -195,8 +208,10 @@ static int note(void *context, const struct sherd_note *n)
 {
 	struct whole *w = context;
 
-	if (n->kind == SHERD_NOTE_SHARE && n->place && n->place[0] == 'p')
+	if (n->kind == SHERD_NOTE_SHARE && n->place) {
+		assert_true(n->place[0] == 'p' && n->place[1] >= '0' && n->place[1] <= '9');
 		w->liars |= UINT32_C(1) << (n->place[1] - '0');
+	}
 	if (n->kind == SHERD_NOTE_LOST && w->notes[n->kind] < 64)
 		snprintf(w->lost[w->notes[n->kind]], sizeof(w->lost[0]), "%s", n->path);
 	w->notes[n->kind]++;
@@ -320,6 +335,17 @@ struct names names_of(struct place_mem_store *store, const char *prefix)
 void names_free(struct names *n)
 {
 	free(n->name);
+}
+
+uint64_t whole_size(struct place_mem_store *store, const char *name)
+{
+	struct place_stat there;
+	struct place *place;
+
+	assert_int_equal(place_mem_new(store, &place, NULL), 0);
+	assert_int_equal(place_stat(place, name, &there, NULL), 0);
+	place_free(place);
+	return there.size;
 }
 
 uint8_t *whole_bytes(struct place_mem_store *store, const char *name, size_t *ret_size)

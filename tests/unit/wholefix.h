@@ -32,8 +32,11 @@ struct whole {
 	struct sherd_restore_result result;
 };
 
-/* whole_new(k, places): a pool, device "a" and no snapshot yet. */
+/* whole_new(k, places): a pool, device "a" and no snapshot yet. whole_new_named(): with other names
+ * than "test", "a" and "p0", "p1" ...: ${place} stands before the number. */
 struct whole *whole_new(unsigned k, unsigned places);
+struct whole *whole_new_named(
+	unsigned k, unsigned places, const char *name, const char *host, const char *place);
 void whole_free(struct whole *w);
 
 /* A device at work: the pool and the repository are open, without threads and cache. */
@@ -79,6 +82,8 @@ struct names {
 };
 struct names names_of(struct place_mem_store *store, const char *prefix);
 void names_free(struct names *n);
+/* whole_size(store, name): of an object that is there. */
+uint64_t whole_size(struct place_mem_store *store, const char *name);
 /* whole_bytes(store, name, ret_size): a copy of an object; free() it. */
 uint8_t *whole_bytes(struct place_mem_store *store, const char *name, size_t *ret_size);
 /* whole_set(store, name, data, size): the object holds that from now on. */
