@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * restore_special.c - symbolic links, pipes, sockets and device nodes. They come into being with
- * one call, so a new one is made under its own name; one that replaces something is made under a
- * hidden one first. Nodes open the machine's hardware: they are made only where owners are
- * restored, or when that was asked for.
+ * restore_special.c - symbolic links, pipes, sockets and device nodes. Each is made under a hidden
+ * name and gets its own when its attributes are set, as a file does: one with the right target and
+ * the wrong time would be taken for somebody else's by the next restore. Nodes open the machine's
+ * hardware: they are made only where owners are restored, or when that was asked for.
  */
 #include <repo/restore.h>
 
@@ -56,15 +56,15 @@ static void set_attributes(struct restore *r, struct restorer *w, struct folder 
 		target_attributes_of(&r->target, f->fd, at, e, f->inherits, &w->error));
 }
 
-static int make_in_place_of(struct restore *r, struct restorer *w, struct folder *f,
-	const char *name, const struct tree_entry *e)
+static int make_whole(struct restore *r, struct restorer *w, struct folder *f, const char *name,
+	const struct tree_entry *e, enum target_replace replace)
 {
 	int error = make(r, f, w->temporary, e);
 
 	if (error)
 		return error;
 	set_attributes(r, w, f, w->temporary, name, e);
-	error = target_publish(&r->target, f->fd, w->temporary, name, TARGET_REPLACE);
+	error = target_publish(&r->target, f->fd, w->temporary, name, replace);
 	if (error)
 		target_discard(&r->target, f->fd, w->temporary);
 	return error;
@@ -95,13 +95,8 @@ void restore_special(
 		w->tally.others++;
 		return;
 	}
-	if (answer == THERE_REPLACE) {
-		error = make_in_place_of(r, w, f, name, e);
-	} else {
-		error = make(r, f, name, e);
-		if (!error)
-			set_attributes(r, w, f, name, name, e);
-	}
+	error = make_whole(
+		r, w, f, name, e, answer == THERE_REPLACE ? TARGET_REPLACE : TARGET_KEEP);
 	if (error == EEXIST || error == ENOTEMPTY)
 		restore_taken(r, w, f, name);
 	else if (error)

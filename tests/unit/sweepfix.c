@@ -603,11 +603,28 @@ void sweepfix_judge_clone(struct sweepfix *f, const char *what)
 	sherd_pool_free(pool);
 }
 
+static int remove_left_over(const char *path, const struct stat *st, int type, struct FTW *where)
+{
+	(void)st;
+	if (type == FTW_D || strncmp(path + where->base, ".sherd-", 7) != 0)
+		return 0;
+	walk.count++;
+	return remove(path);
+}
+
 void sweepfix_judge_restore(struct sweepfix *f, const char *what)
 {
 	char report[1024] = "";
 	struct sherd_error err;
-	int r = sweepfix_restore(f, NULL, &err);
+	int r;
+
+	/* A process that is killed leaves at most the file that each of its threads was writing,
+	 * under a hidden name (sherd-restore(1)). */
+	walk.count = 0;
+	nftw(sweepfix_path(f, "work/out"), remove_left_over, WALK_FILES, FTW_PHYS);
+	if (walk.count > 1)
+		fail_msg("%s: %u hidden files are left", what, walk.count);
+	r = sweepfix_restore(f, NULL, &err);
 
 	if (r)
 		fail_msg("%s: restoring again: %s", what, r == 1 ? "not all" : err.message);
