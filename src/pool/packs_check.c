@@ -145,6 +145,10 @@ static void note_other(struct check *c, unsigned share)
 		c->health->shares[share] = SHARE_BAD;
 		c->health->places[share] = number;
 	}
+	/* A share that has no place now may be at one that cannot be asked. */
+	if (!probe_bad(p->code) && c->health->shares[share] == SHARE_MISSING &&
+		!packs_find_member(c->packs, c->ref->places[share]))
+		c->health->shares[share] = SHARE_UNREACHABLE;
 	if (!probe_bad(p->code) && recorded) {
 		if (c->health->shares[share] != SHARE_BAD)
 			c->health->shares[share] = SHARE_UNREACHABLE;

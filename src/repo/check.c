@@ -107,14 +107,16 @@ static int order_packs(struct check *c, struct sherd_error *err)
 
 /* ---- one pack ---- */
 
-static void count_share(struct check *c, const struct pool_ref *ref, unsigned share,
+static void count_share(struct check *c, const struct pool_ref *ref, unsigned share, size_t home,
 	const struct pack_health *health, bool read)
 {
-	size_t at = health_place(c->places.packs, health->places[share]);
+	size_t at = health->shares[share] == SHARE_GOOD
+			    ? health_place(c->places.packs, health->places[share])
+			    : home;
 	struct sherd_place_check *place;
 
 	if (at == c->places.packs->count) {
-		/* Its place is no longer in the set, and nobody else has it. */
+		/* There is no place where it could be. */
 		return;
 	}
 	place = &c->checks[at];
@@ -151,11 +153,13 @@ static void take_in(struct check *c, size_t index, const struct pool_ref *ref,
 	const struct pack_health *health, bool read)
 {
 	unsigned unreachable = 0;
+	size_t homes[POOL_SHARES_MAX];
 
+	health_homes(c->places.packs, ref, homes);
 	for (unsigned i = 0; i < ref->m; i++) {
 		const char *place = pool_place_name(c->repo->pool, health->places[i]);
 
-		count_share(c, ref, i, health, read);
+		count_share(c, ref, i, homes[i], health, read);
 		remember(c, index, i, health->shares[i], read);
 		unreachable += health->shares[i] == SHARE_UNREACHABLE;
 		if (health->shares[i] == SHARE_MISSING && !c->stopped)

@@ -44,6 +44,19 @@ size_t health_place(const struct packs *packs, uint16_t number)
 	return i;
 }
 
+void health_homes(
+	const struct packs *packs, const struct pool_ref *ref, size_t ret_homes[POOL_SHARES_MAX])
+{
+	uint16_t due[POOL_SHARES_MAX];
+	bool known = !layout_choose(packs, ref->nonce, ref->m, due, NULL);
+
+	for (unsigned i = 0; i < ref->m; i++) {
+		ret_homes[i] = health_place(packs, ref->places[i]);
+		if (ret_homes[i] == packs->count && known)
+			ret_homes[i] = health_place(packs, due[i]);
+	}
+}
+
 int health_places_init(
 	struct health_places *p, struct sherd_repo *repo, bool probe, struct sherd_error *err)
 {

@@ -30,6 +30,14 @@ uint64_t health_file_size(const struct pool_ref *ref);
 /* health_place(packs, number): index of a place in the set; the count if it is not in it. */
 size_t health_place(const struct packs *packs, uint16_t number);
 
+/*
+ * health_homes(packs, ref, ret_homes): for each share the index of the place where it is, or, if it
+ * is nowhere or at a place no longer in the set, where it belongs (layout_choose()); packs->count:
+ * nowhere at all.
+ */
+void health_homes(
+	const struct packs *packs, const struct pool_ref *ref, size_t ret_homes[POOL_SHARES_MAX]);
+
 /* The set of places, and which of them answer now. */
 struct health_places {
 	const struct packs *packs;

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * journal.c - records of u32 length, then reference and table, then 16 bytes of their SHA-256.
+ * Where it ends is found out once, when it is opened; from then on everything up to there must be
+ * readable, because what a commit lists comes from here.
  */
 #include <repo/journal.h>
 
@@ -31,7 +33,12 @@ static void check_of(const struct bytes *b, uint8_t ret[check_size])
 	memcpy(ret, sum.bytes, check_size);
 }
 
-/* The record at ${at} into j->record: 1, 0 if there is no good one, NOMEM. */
+static int unreadable(struct sherd_error *err)
+{
+	return err_system(err, errno, "cannot read the journal in the state folder");
+}
+
+/* The record at ${at} into j->record: 1, 0 if there is no good one, NOMEM, IO. */
 static int read_record(struct journal *j, uint64_t at, struct sherd_error *err)
 {
 	uint8_t number[4], check[check_size], good[check_size];
@@ -39,7 +46,9 @@ static int read_record(struct journal *j, uint64_t at, struct sherd_error *err)
 	uint32_t size;
 	size_t got;
 
-	if (env_pread(j->env, j->fd, number, sizeof(number), at, &got) || got < sizeof(number))
+	if (env_pread(j->env, j->fd, number, sizeof(number), at, &got))
+		return unreadable(err);
+	if (got < sizeof(number))
 		return 0;
 	size = cursor_u32(&c);
 	if (size > record_max)
@@ -47,9 +56,13 @@ static int read_record(struct journal *j, uint64_t at, struct sherd_error *err)
 	bytes_clear(&j->record);
 	if (!bytes_extend(&j->record, size) && size)
 		return err_nomem(err);
-	if (env_pread(j->env, j->fd, j->record.data, size, at + 4, &got) || got < size ||
-		env_pread(j->env, j->fd, check, check_size, at + 4 + size, &got) ||
-		got < check_size)
+	if (env_pread(j->env, j->fd, j->record.data, size, at + 4, &got))
+		return unreadable(err);
+	if (got < size)
+		return 0;
+	if (env_pread(j->env, j->fd, check, check_size, at + 4 + size, &got))
+		return unreadable(err);
+	if (got < check_size)
 		return 0;
 	check_of(&j->record, good);
 	return !memcmp(check, good, check_size);
@@ -121,6 +134,10 @@ int journal_each(struct journal *j, journal_visit *visit, void *context, struct 
 	}
 	if (visit == ignore)
 		j->end = at;
+	/* A commit is made of what stands here: half of it is no journal. */
+	else if (!code && j->fd >= 0 && at != j->end)
+		return err_set(err, SHERD_CORRUPT,
+			"the journal in the state folder is not what was written to it");
 	return code;
 }
 

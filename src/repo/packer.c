@@ -283,21 +283,23 @@ static void count_put(struct packer *p, const struct slot *s, const struct pack_
 	pthread_mutex_unlock(&p->lock);
 }
 
-/* It is where it must be: into the index and the journal. */
+/*
+ * It is where it must be: into the index and the journal. A share that was not verified is nowhere
+ * as far as anybody is told, so that other devices do not count on it; repair makes it again.
+ */
 static int enter_pack(struct slot *s, const struct pack_put_result *put, struct sherd_error *err)
 {
 	struct packer *p = s->packer;
-	struct index_pack *pack;
+	struct pool_ref ref = put->ref;
 
-	pthread_rwlock_wrlock(p->o.index_lock);
-	index_seal_pack(p->o.index, s->index_pack, &put->ref);
-	pack = index_pack_at(p->o.index, s->index_pack);
-	pack->blobs = s->blobs;
-	for (unsigned i = 0; i < put->ref.m; i++)
+	for (unsigned i = 0; i < ref.m; i++)
 		if (put->code[i])
-			pack->suspects |= UINT64_C(1) << i;
+			ref.places[i] = POOL_PLACE_NONE;
+	pthread_rwlock_wrlock(p->o.index_lock);
+	index_seal_pack(p->o.index, s->index_pack, &ref);
+	index_pack_at(p->o.index, s->index_pack)->blobs = s->blobs;
 	pthread_rwlock_unlock(p->o.index_lock);
-	return journal_add(p->o.journal, &put->ref, s->table.data, s->table.size, err);
+	return journal_add(p->o.journal, &ref, s->table.data, s->table.size, err);
 }
 
 #ifndef SHERD_MUTANT_HEAD_FIRST

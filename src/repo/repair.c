@@ -43,7 +43,9 @@ static int find_place(struct repair *r, struct sherd_error *err)
 static unsigned wanted(struct repair *r, const struct pool_ref *ref, struct pack_health *health)
 {
 	unsigned count = 0;
+	size_t homes[POOL_SHARES_MAX];
 
+	health_homes(r->places.packs, ref, homes);
 	for (unsigned i = 0; i < ref->m; i++) {
 		bool homeless =
 			health_place(r->places.packs, health->places[i]) == r->places.packs->count;
@@ -51,7 +53,7 @@ static unsigned wanted(struct repair *r, const struct pool_ref *ref, struct pack
 		if (health->shares[i] == SHARE_GOOD ||
 			(health->shares[i] == SHARE_UNREACHABLE && !homeless))
 			continue;
-		if (r->only && ref->places[i] != r->only)
+		if (r->only && homes[i] != health_place(r->places.packs, r->only))
 			health->shares[i] = SHARE_UNREACHABLE;
 		else
 			count++;
@@ -79,9 +81,31 @@ static void settle(struct repair *r, size_t index, const struct pool_ref *ref,
 			store_suspect(r->repo->store, index, i, true);
 }
 
+/* Where good shares were found is where they are; one that is nowhere now is told so. */
+static void note_places(const struct pack_health *health, struct pool_ref *ref)
+{
+	for (unsigned i = 0; i < ref->m; i++)
+		if (health->shares[i] == SHARE_GOOD)
+			ref->places[i] = health->places[i];
+		else if (health->shares[i] != SHARE_UNREACHABLE)
+			ref->places[i] = POOL_PLACE_NONE;
+}
+
 static bool same_places(const struct pool_ref *a, const struct pool_ref *b)
 {
 	return !memcmp(a->places, b->places, a->m * sizeof(a->places[0]));
+}
+
+static int take_places(struct repair *r, size_t index, const struct pool_ref *before,
+	const struct pack_health *health, struct sherd_error *err)
+{
+	struct pool_ref ref = *before;
+
+	note_places(health, &ref);
+	if (same_places(before, &ref))
+		return 0;
+	r->moved = true;
+	return store_moved(r->repo->store, index, &ref, err);
 }
 
 static int mend(struct repair *r, size_t index, const struct pool_ref *ref,
@@ -144,7 +168,7 @@ static int look_at(struct repair *r, size_t index, struct sherd_error *err)
 		if (!r->options->dry_run && read)
 			settle(r, index, &ref, &health);
 		r->result.spare = INT_MIN_OF(r->result.spare, health.spare);
-		return 0;
+		return r->options->dry_run ? 0 : take_places(r, index, &ref, &health, err);
 	}
 	return mend(r, index, &ref, &health, err);
 }

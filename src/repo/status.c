@@ -37,25 +37,23 @@ static void count_pack(const struct health_places *p, const struct store *store,
 {
 	struct health_pack health;
 	struct store_pack pack;
+	size_t homes[POOL_SHARES_MAX];
 	uint64_t file;
 
 	store_pack_at(store, index, &pack);
 	health_of_pack(p, store, index, &health);
 	file = health_file_size(pack.ref);
+	health_homes(p->packs, pack.ref, homes);
 	for (unsigned i = 0; i < pack.ref->m; i++) {
-		size_t at = health_place(p->packs, pack.ref->places[i]);
+		bool there = homes[i] == health_place(p->packs, pack.ref->places[i]) &&
+			     !(store_suspects(store, index) >> i & 1);
 
-		if (at == p->packs->count) {
-			status->repair_bytes += file;
-			continue;
+		if (homes[i] < p->packs->count) {
+			places[homes[i]].shares_wanted++;
+			places[homes[i]].shares_there += there;
+			places[homes[i]].bytes += there ? file : 0;
 		}
-		places[at].shares_wanted++;
-		if (store_suspects(store, index) >> i & 1) {
-			status->repair_bytes += file;
-			continue;
-		}
-		places[at].shares_there++;
-		places[at].bytes += file;
+		status->repair_bytes += there ? 0 : file;
 	}
 	status->packs++;
 	status->packs_lost += health.spare < 0;

@@ -320,6 +320,8 @@ static bool backup(struct sim *s, struct device *d)
 			.tree = d->tree, .spare = result.spare, .hits = s->damaged};
 		memcpy(a->id, result.snapshot, sizeof(a->id));
 		snprintf(a->folder, sizeof(a->folder), "%s", d->source);
+		note(s, "acknowledged %02x%02x spare %d, damaged %x, least %u, %s", a->id[0],
+			a->id[1], a->spare, a->hits, result.shares_least, result.missing);
 		sherd_pool_info(x.pool, &info);
 		memcpy(d->incarnation, info.incarnation, sizeof(d->incarnation));
 		d->head_seq = result.head_seq;
@@ -385,17 +387,25 @@ static bool clone_second(struct sim *s)
 
 /* ---- what must hold ---- */
 
+static int tell_note(void *context, const struct sherd_note *n)
+{
+	note(context, "  %d %s %s: %s", n->kind, n->path, n->place ? n->place : "",
+		n->why ? n->why->message : "");
+	return 0;
+}
+
 static bool restore_one(struct sim *s, struct session *x, const struct sherd_snapshot *snapshot,
 	const struct acknowledged *a)
 {
 	char back[path_room], why[100];
 	struct sherd_restore_options options = {
 		.path = a ? a->folder : NULL, .target = back, .overwrite = SHERD_OVERWRITE_ALWAYS};
+	struct sherd_repo_hooks hooks = {.note = tell_note, .context = s};
 	struct sherd_restore_result result;
 	int code;
 
 	snprintf(back, sizeof(back), "%s/back", s->work);
-	code = sherd_restore(x->repo, snapshot, &options, NULL, &result, &x->err);
+	code = sherd_restore(x->repo, snapshot, &options, &hooks, &result, &x->err);
 	if (code || result.lost)
 		violated(s, "snapshot %02x%02x (%s) does not restore: %s", snapshot->id[0],
 			snapshot->id[1], a ? "acknowledged" : "listed",
@@ -450,6 +460,9 @@ static bool fresh_restores(struct sim *s, const struct acknowledged *a)
 	struct session x;
 	unsigned hidden = hide(s, a);
 	int code = -1;
+
+	note(s, "restore %02x%02x, spare %d, damaged %x, hidden %x", a->id[0], a->id[1], a->spare,
+		a->hits, hidden);
 
 	/* Of the places that are left one may have been wiped, and know no pool any more. */
 	for (size_t i = 0; code && i < places_count; i++) {

@@ -75,6 +75,8 @@ void ctlfix_mend(struct ctlfix *f);
 /* ctlfix_name(f, store, prefix, number): the number-th object (from 0) whose name begins with that;
  * a static text; NULL: there are fewer. */
 const char *ctlfix_name(struct ctlfix *f, unsigned store, const char *prefix, unsigned number);
+/* ctlfix_copy_objects(from, to): all objects of one store into another that has none of them. */
+void ctlfix_copy_objects(struct place_mem_store *from, struct place_mem_store *to);
 /* ctlfix_copy_store(f, from, to): whatever ${to} held is dropped. */
 void ctlfix_copy_store(struct ctlfix *f, unsigned from, unsigned to);
 /* ctlfix_copy(f, from, to): a device's state folder, as a copied disk has it. */

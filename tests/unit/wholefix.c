@@ -275,21 +275,12 @@ static bool put_one(void *context, const char *name, const uint8_t *bytes, uint6
 	return true;
 }
 
-static void copy_all(struct place_mem_store *from, struct place_mem_store *to)
-{
-	struct place *place;
-
-	assert_int_equal(place_mem_new(to, &place, NULL), 0);
-	place_mem_each(from, put_one, place);
-	place_free(place);
-}
-
 struct place_mem_store *whole_copy(struct place_mem_store *from)
 {
 	struct place_mem_store *to;
 
 	assert_int_equal(place_mem_store_new(env_system(), &to, NULL), 0);
-	copy_all(from, to);
+	ctlfix_copy_objects(from, to);
 	return to;
 }
 
@@ -300,7 +291,7 @@ void whole_bring_back(struct whole *w, unsigned store, struct place_mem_store *c
 	for (size_t i = 0; i < n.count; i++)
 		assert_true(place_mem_drop(w->f->store[store], n.name[i]));
 	names_free(&n);
-	copy_all(copy, w->f->store[store]);
+	ctlfix_copy_objects(copy, w->f->store[store]);
 }
 
 struct gather {
