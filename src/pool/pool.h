@@ -101,6 +101,14 @@ int pool_publish(struct sherd_pool *pool, const uint8_t *content, size_t size, u
 	struct sherd_error *err);
 
 /*
+ * pool_leave_incarnation(pool, err):
+ * Go on under a new incarnation, with a head log of its own: for when the newest head leads to what
+ * is lost, so that nothing can be built upon it. What older heads lead to stays. Errors: QUORUM (it
+ * is not told yet, but kept: the next publish tells it), IO, NOMEM, CANCELLED.
+ */
+int pool_leave_incarnation(struct sherd_pool *pool, struct sherd_error *err);
+
+/*
  * pool_replicate(pool, ret_written, err): bring all live control records (pool, devices, keys, the
  * newest heads) to every place of the set that lacks one. For repair. Errors: those of the first
  * place that refused; the rest is done.

@@ -183,19 +183,28 @@ static int check_fresh(struct sherd_pool *pool, struct sherd_error *err)
 	return r;
 }
 
+int pool_leave_incarnation(struct sherd_pool *pool, struct sherd_error *err)
+{
+	int r = check_may_publish(pool, err);
+
+	if (!r)
+		r = check_fresh(pool, err);
+	if (!r)
+		r = pool_reincarnate(pool, err);
+	if (!r)
+		r = finish_own(pool, err);
+	if (!r)
+		r = pool_keep(pool, err);
+	return r ? r : pool_gather_heads(pool, err);
+}
+
 static int leave_old_log(struct sherd_pool *pool, struct sherd_error *err)
 {
 	char why[sizeof(pool->own_why)];
 	int r;
 
 	memcpy(why, pool->own_why, sizeof(why));
-	r = pool_reincarnate(pool, err);
-	if (!r)
-		r = finish_own(pool, err);
-	if (!r)
-		r = pool_keep(pool, err);
-	if (!r)
-		r = pool_gather_heads(pool, err);
+	r = pool_leave_incarnation(pool, err);
 	if (r)
 		return r;
 	return err_set(err, SHERD_ROLLBACK, "%s; it goes on under a new incarnation", why);

@@ -12,6 +12,35 @@
 #include <base/alloc.h>
 #include <base/err.h>
 #include <base/intmath.h>
+#include <base/log.h>
+
+/*
+ * The next head is built upon this device's newest one. What that leads to may be away for now:
+ * then nothing can be written. If it is lost, a new head log begins: what older heads and other
+ * devices lead to stays as it is.
+ */
+static int go_on_from_own(struct store *s, struct sherd_error *err)
+{
+	int code = s->own_code;
+
+	if (!code)
+		return 0;
+	if (code != SHERD_LOST && code != SHERD_CORRUPT) {
+		if (err)
+			*err = s->own_err;
+		return err_wrap(
+			err, code, "what this device's newest head leads to cannot be read now");
+	}
+	code = pool_leave_incarnation(s->pool, err);
+	if (code)
+		return code;
+	log_warn(
+		"what this device's newest head leads to is lost (%s): it goes on under a new incarnation",
+		s->own_err.message);
+	head_content_release(&s->own);
+	s->own_code = 0;
+	return 0;
+}
 
 int store_begin(struct store *s, const struct store_write_options *options, struct sherd_error *err)
 {
@@ -39,13 +68,9 @@ int store_begin(struct store *s, const struct store_write_options *options, stru
 	if (!sherd_pool_fresh(s->pool))
 		return err_set(err, SHERD_STALE,
 			"too few places answer to know the newest state of the pool");
-	if (s->own_code) {
-		if (err)
-			*err = s->own_err;
-		return err_wrap(err, s->own_code,
-			"this device's newest head cannot be read, and nothing may be built upon it");
-	}
-	code = pool_fix_m(s->pool, err);
+	code = go_on_from_own(s, err);
+	if (!code)
+		code = pool_fix_m(s->pool, err);
 	if (code)
 		return code;
 	reader_release_packs(s->reader);

@@ -65,6 +65,7 @@ struct sim {
 	struct device devices[devices_max + 1]; /* the last one is the fresh one */
 	struct acknowledged snapshots[snapshots_max];
 	size_t snapshot_count;
+	unsigned wiped;   /* bit: place wiped since then: it shows the past */
 	unsigned damaged; /* bit: place damaged since the last repair; a backup may rely on what was
 			     there */
 	char fault[512];  /* what was violated; "" */
@@ -254,6 +255,12 @@ static bool may_damage(const struct sim *s, size_t place)
 	return true;
 }
 
+static void wipe(struct sim *s, size_t place)
+{
+	simplaces_wipe(&s->places, place);
+	s->wiped |= 1U << place;
+}
+
 static void damage(struct sim *s)
 {
 	size_t place = simrandom_below(&s->random, places_count);
@@ -265,7 +272,7 @@ static void damage(struct sim *s)
 	s->damaged |= 1U << place;
 	note(s, "damage %zu", place);
 	if (simrandom_chance(&s->random, 1, 3))
-		simplaces_wipe(&s->places, place);
+		wipe(s, place);
 	else
 		simplaces_rot(&s->places, place, 1 + (unsigned)simrandom_below(&s->random, 6));
 }
@@ -284,6 +291,8 @@ static bool bad_code(struct sim *s, const char *what, int code, const struct she
 	note(s, "%s %d", what, code);
 	switch (code) {
 	case SHERD_ROLLBACK:
+		/* Of five places one may show the past; with two it is right to refuse. */
+		return bits(s->wiped) <= 1 && !violated(s, "%s: %s", what, err->message);
 	case SHERD_LOST:
 	case SHERD_CORRUPT:
 	case SHERD_MISMATCH:
@@ -334,6 +343,36 @@ static bool backup(struct sim *s, struct device *d)
 	return !s->fault[0];
 }
 
+static const struct sherd_snapshot *find(struct session *x, const uint8_t *id)
+{
+	size_t count;
+	const struct sherd_snapshot *list = sherd_snapshots(x->repo, &count);
+
+	for (size_t i = 0; i < count; i++)
+		if (!memcmp(list[i].id, id, SHERD_ID_SIZE))
+			return &list[i];
+	return NULL;
+}
+
+/* What the pool says of each acknowledged snapshot after everything was looked at and mended. */
+static bool take_health(struct sim *s, struct session *x)
+{
+	for (size_t i = 0; i < s->snapshot_count; i++) {
+		struct acknowledged *a = &s->snapshots[i];
+		const struct sherd_snapshot *snapshot = find(x, a->id);
+		struct sherd_snapshot_health health = {.spare = -1};
+
+		if (snapshot && sherd_snapshot_health(x->repo, &snapshot, 1, 0, &health, &x->err))
+			return violated(s, "health: %s", x->err.message);
+		if (health.spare < 0 && (int)bits(a->hits) <= a->spare)
+			return violated(s, "after a repair snapshot %02x%02x is lost: %s", a->id[0],
+				a->id[1], snapshot ? health.why : "not listed");
+		a->hits = 0;
+		a->spare = health.spare;
+	}
+	return true;
+}
+
 static bool check_and_repair(struct sim *s, struct device *d, bool all_well)
 {
 	struct sherd_check_options look = {.read_percent = 100, .deep = 1};
@@ -352,19 +391,15 @@ static bool check_and_repair(struct sim *s, struct device *d, bool all_well)
 	if (!code)
 		code = sherd_repair(x.repo, NULL, NULL, &mended, &x.err);
 	note(s, "repair %d", code);
+	if (!code && all_well)
+		take_health(s, &x);
 	session_end(&x);
 	simenv_power(&d->env, 0);
-	if (code && all_well)
+	if (code && all_well && !(code == SHERD_ROLLBACK && bits(s->wiped) > 1))
 		return violated(s, "repair with all places up: %s", x.err.message);
-	if (!code && (mended.packs_lost || seen.packs_lost))
-		return violated(s, "a repair says that packs are lost");
-	if (code || !all_well)
-		return true;
-	s->damaged = 0;
-	for (size_t i = 0; i < s->snapshot_count; i++) {
-		s->snapshots[i].hits = 0;
-		s->snapshots[i].spare = mended.spare;
-	}
+	if (code || !all_well || s->fault[0])
+		return !s->fault[0];
+	s->damaged = s->wiped = 0;
 	return true;
 }
 
@@ -441,17 +476,6 @@ static size_t some_place(struct sim *s, unsigned hidden)
 	return place;
 }
 
-static const struct sherd_snapshot *find(struct session *x, const uint8_t *id)
-{
-	size_t count;
-	const struct sherd_snapshot *list = sherd_snapshots(x->repo, &count);
-
-	for (size_t i = 0; i < count; i++)
-		if (!memcmp(list[i].id, id, SHERD_ID_SIZE))
-			return &list[i];
-	return NULL;
-}
-
 /* A device that knows nothing but the passphrase and one place that is not hidden. */
 static bool fresh_restores(struct sim *s, const struct acknowledged *a)
 {
@@ -459,6 +483,7 @@ static bool fresh_restores(struct sim *s, const struct acknowledged *a)
 	const struct sherd_snapshot *snapshot;
 	struct session x;
 	unsigned hidden = hide(s, a);
+	size_t first = some_place(s, hidden);
 	int code = -1;
 
 	note(s, "restore %02x%02x, spare %d, damaged %x, hidden %x", a->id[0], a->id[1], a->spare,
@@ -466,7 +491,7 @@ static bool fresh_restores(struct sim *s, const struct acknowledged *a)
 
 	/* Of the places that are left one may have been wiped, and know no pool any more. */
 	for (size_t i = 0; code && i < places_count; i++) {
-		size_t place = (some_place(s, hidden) + i) % places_count;
+		size_t place = (first + i) % places_count;
 
 		simtree_remove(f->state);
 		simtree_remove(f->cache);

@@ -266,6 +266,13 @@ const struct pool_head *pool_heads(const struct sherd_pool *pool, size_t *ret_co
 	return p->heads;
 }
 
+/* No device of this fixture loses what its newest head leads to. */
+int pool_leave_incarnation(struct sherd_pool *pool, struct sherd_error *err)
+{
+	(void)pool;
+	return err_set(err, SHERD_QUORUM, "not in this fixture");
+}
+
 int pool_older_head(struct sherd_pool *pool, const uint8_t *incarnation, uint64_t before,
 	struct pool_head *ret, struct sherd_error *err)
 {
