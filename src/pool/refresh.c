@@ -210,7 +210,11 @@ static void want(struct wanted *w, struct entry *e)
 	w->entries[w->count++] = e;
 }
 
-/* Of one incarnation: the newest that may be valid, what has its seq, and forks. */
+/*
+ * Of one incarnation: the newest that some place shows and that may be valid, what has its seq, and
+ * forks. One that stands in the state folder alone (the device stopped before it told anybody) must
+ * not hide what the places have.
+ */
 static void want_heads(struct sherd_pool *pool, struct wanted *w, size_t from, size_t end)
 {
 	struct entry **all = pool->store.entries;
@@ -227,7 +231,7 @@ static void want_heads(struct sherd_pool *pool, struct wanted *w, size_t from, s
 		bool other = seen && seen->seq == e->name.seq &&
 			     memcmp(seen->hash.bytes, e->name.hash, RECORD_HASH_SIZE) != 0;
 
-		if (!newest &&
+		if (!newest && e->shown &&
 			(e->state == ENTRY_VALID || e->state == ENTRY_FETCHED || can_fetch(e)))
 			newest = e->name.seq;
 		if (e->name.seq == newest || twin || other)
