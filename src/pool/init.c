@@ -40,6 +40,10 @@ static int check_options(const struct sherd_pool_init_options *o, struct sherd_e
 	if (o->k < 1 || o->k > POOL_SHARES_MAX || o->m > POOL_SHARES_MAX || (o->m && o->k > o->m))
 		return err_set(err, SHERD_INVALID, "k is 1 to m, and m at most %d: not %u of %u",
 			POOL_SHARES_MAX, o->k, o->m);
+	if (o->m && !ladder_holds(o->k, o->m))
+		return err_set(err, SHERD_INVALID,
+			"%u of %u makes packs that are too small: take a larger k, or a smaller m",
+			o->k, o->m);
 	if (!o->passphrase || !o->passphrase_size)
 		return err_set(err, SHERD_INVALID, "the passphrase is empty");
 	return 0;

@@ -41,6 +41,11 @@ uint32_t ladder_top(unsigned k, unsigned m)
 	return top;
 }
 
+bool ladder_holds(unsigned k, unsigned m)
+{
+	return (uint64_t)k * ladder_top(k, m) >= POOL_PAYLOAD_MIN;
+}
+
 uint32_t ladder_fit(unsigned k, unsigned m, uint64_t size)
 {
 	uint32_t top = ladder_top(k, m);

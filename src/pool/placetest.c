@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* placetest.c - does a place do what a place must? With objects of its own, below "test/". */
+/* placetest.c - does a place do what a place must? With objects of its own, "test-...", which are
+ * removed; not in a folder, which would stay. */
 #include "inner.h"
 
 #include <stdio.h>
@@ -114,7 +115,7 @@ static void test_listing(struct test *t)
 	struct sherd_error why = {0};
 	struct place_page page = {0};
 	bool found = t->ret->write != 0; /* then nothing need be there */
-	int r = place_list(t->place, "test/", NULL, &page, &why);
+	int r = place_list(t->place, "", "test-", &page, &why);
 
 	for (size_t i = 0; !r && i < page.count; i++)
 		found = found || strcmp(page.entries[i].name, t->small) == 0;
@@ -149,8 +150,8 @@ static int prepare(struct test *t, struct sherd_error *err)
 	if (r)
 		return r;
 	hex_of(tag, sizeof(tag), digits);
-	snprintf(t->small, sizeof(t->small), "test/%s.small", digits);
-	snprintf(t->large, sizeof(t->large), "test/%s.large", digits);
+	snprintf(t->small, sizeof(t->small), "test-%s.small", digits);
+	snprintf(t->large, sizeof(t->large), "test-%s.large", digits);
 	t->data = mem_aligned(ALIGNMENT, LARGE);
 	t->back = mem_aligned(ALIGNMENT, LARGE);
 	if (!t->data || !t->back)

@@ -231,6 +231,10 @@ static int fix_m(void *context, struct poolrec *rec, struct sherd_error *err)
 	if (rec->place_count < rec->k)
 		return err_set(err, SHERD_QUORUM, "the pool has %zu places and needs at least %u",
 			rec->place_count, rec->k);
+	if (!ladder_holds(rec->k, (unsigned)rec->place_count))
+		return err_set(err, SHERD_INVALID,
+			"%u of %zu makes packs that are too small: the pool must be made with -m, smaller",
+			rec->k, rec->place_count);
 	rec->m = (uint8_t)rec->place_count;
 	return 0;
 }

@@ -25,6 +25,8 @@
 #define POOL_SHARE_SIZE_MAX (16u << 20)
 #define POOL_PAYLOAD_MAX (48u << 20) /* k * S at most, unless the smallest rung exceeds it */
 #define POOL_CODED_MAX (96u << 20)   /* m * S at most, likewise */
+#define POOL_PAYLOAD_MIN                                                                           \
+	(6u << 20) /* that the largest rung must give: a blob of 4 MiB and its table fit */
 
 struct pool_ref {
 	struct hash id;
@@ -50,6 +52,10 @@ bool ref_read(struct cursor *c, struct pool_ref *ret);
 
 /* ladder_ok(share_size): whether it is a rung. */
 bool ladder_ok(uint32_t share_size);
+
+/* ladder_holds(k, m): whether packs of this code are large enough; they are not when m is large and
+ * k is small. */
+bool ladder_holds(unsigned k, unsigned m);
 
 /* ladder_top(k, m): the largest rung for this code. ladder_fit(k, m, size): the smallest rung whose
  * payload holds ${size} bytes; the largest for the code if none does. */
