@@ -20,7 +20,7 @@ struct pack_buffer {
 	uint8_t *memory;
 };
 
-int packbuf_new_raw(unsigned k, unsigned m, uint32_t share_size, struct pack_buffer **ret,
+int pack_buffer_new_raw(unsigned k, unsigned m, uint32_t share_size, struct pack_buffer **ret,
 	struct sherd_error *err)
 {
 	struct pack_buffer *b = mem_array(1, sizeof(*b));
@@ -46,7 +46,7 @@ int pack_buffer_new(unsigned k, unsigned m, uint32_t share_size, struct pack_buf
 	struct sherd_error *err)
 {
 	struct pack_buffer *b = NULL;
-	int r = packbuf_new_raw(k, m, share_size, &b, err);
+	int r = pack_buffer_new_raw(k, m, share_size, &b, err);
 
 	if (r)
 		return r;

@@ -15,10 +15,6 @@ unsigned packbuf_k(const struct pack_buffer *b);
 unsigned packbuf_m(const struct pack_buffer *b);
 uint32_t packbuf_share_size(const struct pack_buffer *b);
 
-/* packbuf_new_raw(k, m, share_size, ret, err): as pack_buffer_new(), but nothing is zeroed. */
-int packbuf_new_raw(unsigned k, unsigned m, uint32_t share_size, struct pack_buffer **ret,
-	struct sherd_error *err);
-
 /* packbuf_hold(b): what keeps it alive for a call. */
 struct call_hold packbuf_hold(struct pack_buffer *b);
 

@@ -91,6 +91,11 @@ int pack_buffer_new(unsigned k, unsigned m, uint32_t share_size, struct pack_buf
 	struct sherd_error *err);
 bool pack_buffer_reuse(struct pack_buffer *b, uint32_t share_size);
 
+/* pack_buffer_new_raw(...): as pack_buffer_new(), but the payload is not zeroed: memory that is not
+ * written to is never taken. For writers that fill all of what they use. */
+int pack_buffer_new_raw(unsigned k, unsigned m, uint32_t share_size, struct pack_buffer **ret,
+	struct sherd_error *err);
+
 /* pack_buffer_reshape(b, share_size): as pack_buffer_reuse(), but the bytes of the payload stay as
  * they are. */
 bool pack_buffer_reshape(struct pack_buffer *b, uint32_t share_size);

@@ -161,7 +161,7 @@ static int prove(struct repair *w, unsigned share, struct hash *leaves, struct s
 static int make_shares(struct repair *w, struct sherd_error *err)
 {
 	CLEANUP(mem_free_at) struct hash *leaves = NULL;
-	int r = packbuf_new_raw(w->ref->k, w->ref->m, w->ref->share_size, &w->buffer, err);
+	int r = pack_buffer_new_raw(w->ref->k, w->ref->m, w->ref->share_size, &w->buffer, err);
 
 	if (!r)
 		r = compute(w, err);

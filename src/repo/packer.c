@@ -442,7 +442,7 @@ static int open_pack(struct packer *p, struct sherd_error *err)
 		s->buffer = NULL;
 	}
 	if (!s->buffer)
-		code = pack_buffer_new(p->shape->k, p->shape->m, p->top, &s->buffer, err);
+		code = pack_buffer_new_raw(p->shape->k, p->shape->m, p->top, &s->buffer, err);
 	if (code)
 		return code;
 	pthread_rwlock_wrlock(p->o.index_lock);

@@ -730,7 +730,8 @@ int main(int argc, char **argv)
 	bool print = false, expect_caught = false;
 	unsigned verify = 0;
 	uint64_t first, count, failed = 0;
-	char made[] = "/tmp/sherd-sim.XXXXXX";
+	/* Memory where there is some: the file system is not what is tested. */
+	char made[] = "/dev/shm/sherd-sim.XXXXXX", other[] = "/tmp/sherd-sim.XXXXXX";
 	const char *given = NULL, *work;
 	int at = 1;
 
@@ -745,6 +746,8 @@ int main(int argc, char **argv)
 			verify = (unsigned)strtoul(argv[++at], NULL, 10);
 	}
 	work = given ? given : mkdtemp(made);
+	if (!work)
+		work = mkdtemp(other);
 	if (argc - at != 2 || !work) {
 		fprintf(stderr,
 			"usage: sim [--print] [--expect-caught] [--verify N] FIRST COUNT\n");
