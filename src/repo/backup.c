@@ -14,11 +14,13 @@
 
 #include <base/alloc.h>
 #include <base/err.h>
+#include <base/log.h>
 
 #define FLAG_INCOMPLETE 1
 #define FLAG_STDIN 2
 #define STDIN_MODE 0600
 #define LEVEL_MAX 19
+#define LOOKS_MAX 3
 #define SECOND_NS UINT64_C(1000000000)
 #define PLACE_SCHEME "dir:"
 
@@ -232,6 +234,29 @@ static int save_paths(struct backup *b, struct sherd_error *err)
 	return r;
 }
 
+/*
+ * What is read for the comparison can show that packs are lost which files before it were taken to
+ * be in: those files are read after all, by looking once more.
+ */
+static int save_all_paths(struct backup *b, struct sherd_error *err)
+{
+	int r = save_paths(b, err);
+
+	for (unsigned looks = 1; r == 0 && looks < LOOKS_MAX && !store_relies_well(b->store);
+		looks++) {
+		log_warn("packs that were relied on are lost: what was in them is saved once more");
+		backup_links_release(&b->links);
+		b->links = (struct links){0};
+		b->result = (struct sherd_backup_result){0};
+		bytes_clear(&b->root);
+		b->wanted_found = 0;
+		b->incomplete = false;
+		store_rely_anew(b->store);
+		r = save_paths(b, err);
+	}
+	return r;
+}
+
 /* --- the snapshot --- */
 
 static struct snapshot_text text_of(const char *text)
@@ -390,7 +415,7 @@ static int run(struct backup *b, struct sherd_error *err)
 		return err_nomem(err);
 	for (size_t i = 0; i < packs->count; i++)
 		errors[i] = write_errors(packs, i);
-	r = b->options->stdin_name ? save_stdin(b, begun, err) : save_paths(b, err);
+	r = b->options->stdin_name ? save_stdin(b, begun, err) : save_all_paths(b, err);
 	if (r == 0)
 		r = commit(b, begun, err);
 	if (r == 0) {

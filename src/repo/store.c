@@ -468,6 +468,28 @@ bool store_sound(struct store *s, const struct hash *id)
 	return sound;
 }
 
+bool store_relies_well(struct store *s)
+{
+	bool well = true;
+
+	pthread_rwlock_rdlock(&s->index_lock);
+	for (uint32_t i = 0; well && i < index_pack_count(s->index); i++) {
+		const struct index_pack *pack = index_pack_at(s->index, i);
+
+		well = !pack->used || !pack->ref.k || pack_sound(s, pack);
+	}
+	pthread_rwlock_unlock(&s->index_lock);
+	return well;
+}
+
+void store_rely_anew(struct store *s)
+{
+	pthread_rwlock_wrlock(&s->index_lock);
+	for (uint32_t i = 0; i < index_pack_count(s->index); i++)
+		index_pack_at(s->index, i)->used = false;
+	pthread_rwlock_unlock(&s->index_lock);
+}
+
 int store_read(struct store *s, enum blob_type type, const struct hash *id, void *buffer,
 	size_t room, uint32_t *ret_size, struct sherd_error *err)
 {

@@ -141,6 +141,12 @@ void store_totals(struct store *s, struct store_totals *ret);
 int store_commit(struct store *s, const void *snapshot, size_t size, uint64_t *ret_seq,
 	struct sherd_error *err);
 
+/* store_relies_well(s): false: packs that store_add() or store_sound() counted on in this batch
+ * were found to lack shares since. store_rely_anew(s): what was counted on so far is of no account.
+ */
+bool store_relies_well(struct store *s);
+void store_rely_anew(struct store *s);
+
 /* store_abort(s): end a batch; packs already verified stay in the journal and are known to the
  * next. */
 void store_abort(struct store *s);

@@ -53,8 +53,7 @@ int store_begin(struct store *s, const struct store_write_options *options, stru
 	int code = 0;
 
 	assert(!s->begun);
-	for (uint32_t i = 0; i < index_pack_count(s->index); i++)
-		index_pack_at(s->index, i)->used = false;
+	store_rely_anew(s);
 	s->w = *options;
 	s->dry = options->dry_run;
 	s->batch_totals = (struct store_totals){.shares_least = UINT_MAX, .spare = INT_MAX};

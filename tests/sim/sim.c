@@ -305,6 +305,55 @@ static bool bad_code(struct sim *s, const char *what, int code, const struct she
 	}
 }
 
+static bool fresh_sees(
+	struct sim *s, const struct simplace_copy *old, size_t liar, unsigned hide_first);
+static bool backup(struct sim *s, struct device *d);
+
+static unsigned offline(const struct sim *s)
+{
+	unsigned off = 0;
+
+	for (size_t i = 0; i < places_count; i++)
+		off |= s->places.stores[i].mood == SIMPLACE_OFFLINE ? 1U << i : 0;
+	return off;
+}
+
+static size_t some_place(struct sim *s, unsigned hidden)
+{
+	size_t place;
+
+	do
+		place = simrandom_below(&s->random, places_count);
+	while (hidden >> place & 1);
+	return place;
+}
+
+/* A backup, and now and then at once the look of a fresh device. The worst for it: places that were
+ * away at the backup are back, of those that were there one shows what it had before, and the
+ * others are the ones that do not answer. */
+static bool backup_and_look(struct sim *s, struct device *d)
+{
+	size_t before = s->snapshot_count, liar;
+	struct simplace_copy old;
+	unsigned away;
+	bool well;
+
+	if (!simrandom_chance(&s->random, 1, 3))
+		return backup(s, d);
+	/* With two of five away nothing may be acknowledged. */
+	while (simrandom_chance(&s->random, 1, 2) && bits(offline(s)) < 2)
+		s->places.stores[some_place(s, 0)].mood = SIMPLACE_OFFLINE;
+	away = offline(s);
+	liar = some_place(s, away);
+	simplaces_copy(&s->places, liar, &old);
+	well = backup(s, d);
+	/* More than one that shows the past is more than was promised. */
+	if (well && s->snapshot_count > before && !s->wiped)
+		well = fresh_sees(s, &old, liar, ~away);
+	simplace_copy_release(&old);
+	return well;
+}
+
 static bool backup(struct sim *s, struct device *d)
 {
 	const char *paths[] = {d->source};
@@ -466,16 +515,6 @@ static unsigned hide(struct sim *s, const struct acknowledged *a)
 	return hidden;
 }
 
-static size_t some_place(struct sim *s, unsigned hidden)
-{
-	size_t place;
-
-	do
-		place = simrandom_below(&s->random, places_count);
-	while (hidden >> place & 1);
-	return place;
-}
-
 /* A device that knows nothing but the passphrase and one place that is not hidden. */
 static bool fresh_restores(struct sim *s, const struct acknowledged *a)
 {
@@ -543,14 +582,24 @@ static bool listed_restore(struct sim *s)
 		return violated(s, "with all places up the pool does not open: %s", x.err.message);
 	}
 	list = sherd_snapshots(x.repo, &count);
-	for (size_t i = 0; i < count && !s->fault[0]; i++)
-		restore_one(s, &x, &list[i], NULL);
+	for (size_t i = 0; i < count && !s->fault[0]; i++) {
+		const struct sherd_snapshot *one = &list[i];
+		struct sherd_snapshot_health health;
+
+		if (sherd_snapshot_health(x.repo, &one, 1, 0, &health, &x.err))
+			violated(s, "health: %s", x.err.message);
+		/* What nobody was promised has been damaged as it came. */
+		else if (!s->damaged || (int)bits(s->damaged) <= health.spare)
+			restore_one(s, &x, one, NULL);
+	}
 	session_end(&x);
 	return !s->fault[0];
 }
 
-/* One place lies about the past, r others of five answer: what is acknowledged must be seen. */
-static bool fresh_sees(struct sim *s, const struct simplace_copy *old, size_t liar)
+/* One place of five lies about the past, two (of ${hide_first}, a bit each, if there are so many)
+ * do not answer: what is acknowledged must be seen. */
+static bool fresh_sees(
+	struct sim *s, const struct simplace_copy *old, size_t liar, unsigned hide_first)
 {
 	struct device *f = &s->devices[devices_max];
 	struct simplace_copy now;
@@ -563,10 +612,13 @@ static bool fresh_sees(struct sim *s, const struct simplace_copy *old, size_t li
 	all_good(s);
 	simplaces_copy(&s->places, liar, &now);
 	simplaces_revert(&s->places, liar, old);
+	hide_first &= (1U << places_count) - 1;
 	while (bits(hidden) < 2) {
-		place = simrandom_below(&s->random, places_count);
-		if (place != liar)
-			hidden |= 1U << place;
+		unsigned not_now = hidden | 1U << liar;
+
+		if (hide_first & ~not_now)
+			not_now |= ~hide_first;
+		hidden |= 1U << some_place(s, not_now);
 	}
 	for (place = 0; place < places_count; place++)
 		if (hidden >> place & 1)
@@ -645,7 +697,7 @@ static bool one_step(struct sim *s)
 		damage(s);
 		return true;
 	default:
-		return backup(s, d);
+		return backup_and_look(s, d);
 	}
 }
 
@@ -654,6 +706,7 @@ static bool run_steps(struct sim *s)
 	struct simplace_copy old[places_count] = {0};
 	uint64_t old_seq = 0;
 	bool well = set_up(s);
+	size_t liar;
 
 	for (unsigned i = 0; well && i < steps; i++) {
 		note(s, "step %u", i);
@@ -666,8 +719,8 @@ static bool run_steps(struct sim *s)
 	}
 	well = well && acknowledged_restore(s, true) && listed_restore(s);
 	well = well && check_and_repair(s, &s->devices[0], true);
-	well = well && fresh_sees(s, old, simrandom_below(&s->random, places_count)) &&
-	       rollback_refused(s, old, old_seq);
+	liar = some_place(s, 0);
+	well = well && fresh_sees(s, &old[liar], liar, 0) && rollback_refused(s, old, old_seq);
 	for (size_t p = 0; p < places_count; p++)
 		simplace_copy_release(&old[p]);
 	return well && acknowledged_restore(s, true);

@@ -58,7 +58,8 @@ struct ctlfix *ctlfix_new(void)
 	for (unsigned i = 0; i < CTLFIX_STORES; i++)
 		assert_int_equal(place_mem_store_new(env_system(), &f->store[i], NULL), 0);
 	current = f;
-	counter = ticks = 0;
+	counter = 0;
+	atomic_store(&ticks, 0);
 	return f;
 }
 

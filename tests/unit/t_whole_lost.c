@@ -247,6 +247,81 @@ static void test_packs_lost(void **state)
 	lose_each_pack(3, 5);
 }
 
+/* --- backups that find out --- */
+
+static void right_by_itself(struct session *s, size_t index)
+{
+	struct sherd_restore_options options = {.path = whole_tree(s->w, 0)};
+	struct sherd_repo_hooks hooks = whole_hooks(s->w);
+	struct sherd_error err;
+	size_t count;
+	const struct sherd_snapshot *list = sherd_snapshots(s->repo, &count);
+	char *target = strdup(treefix_path(s->w->scratch, "again"));
+
+	assert_true(count > index);
+	options.target = target;
+	if (sherd_restore(s->repo, &list[index], &options, &hooks, &s->w->result, &err))
+		fail_msg("%s", err.message);
+	assert_int_equal(s->w->result.lost, 0);
+	assert_same_trees(whole_tree(s->w, 0), target, 0);
+	treefix_remove(target);
+}
+
+/* The pack is lost, and nobody knows it before the backup reads the folders of the last one: what
+ * it had taken to be there is saved once more. False: there are no so many packs. */
+static bool backup_after_loss(size_t index)
+{
+	struct whole *w = whole_new(3, 5);
+	struct place_mem_store *kept[WHOLE_PLACES];
+	struct sherd_backup_result result;
+	struct names packs;
+	struct sherd_error err;
+	struct session s;
+	char *tree = strdup(whole_tree(w, 0));
+	bool there;
+
+	/* "aaa" is looked at first, then what tells that the pack of both is lost. */
+	assert_int_equal(mkdir(tree, 0755), 0);
+	assert_int_equal(mkdir(treefix_path(tree, "folder"), 0755), 0);
+	treefix_text(tree, "aaa", "in the first pack");
+	treefix_text(treefix_path(tree, "folder"), "b", "in the first pack too");
+	session_open(w, "a", &s);
+	assert_int_equal(whole_backup(&s, tree, &result, &err), 0);
+	treefix_text(tree, "c", "new: the root alone is in another pack");
+	assert_int_equal(whole_backup(&s, tree, &result, &err), 0);
+	session_close(&s);
+	session_open(w, "a", &s); /* knows the index, and has read no folder */
+	packs = names_of(w->f->store[0], "packs/");
+	there = index < packs.count;
+	if (there) {
+		*strrchr(packs.name[index], '.') = '\0';
+		ruin_pack(w, packs.name[index], RUIN_DROP, kept);
+		if (whole_backup(&s, tree, &result, &err))
+			fail_msg("%s", err.message);
+		/* Nothing may have been read from it, or all was. */
+		if (result.bytes_new)
+			right_by_itself(&s, 2);
+		assert_true(result.spare >= 1);
+		for (unsigned i = 0; i < w->places; i++)
+			place_mem_store_unref(kept[i]);
+	}
+	names_free(&packs);
+	session_close(&s);
+	whole_free(w);
+	free(tree);
+	return there;
+}
+
+static void test_backup_after_loss(void **state)
+{
+	size_t packs = 0;
+
+	(void)state;
+	while (backup_after_loss(packs))
+		packs++;
+	assert_true(packs >= 2);
+}
+
 /* All shares at m - k + 1 places: nothing can be had, and nothing is. */
 static void test_places_lost(void **state)
 {
@@ -313,6 +388,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_packs_lost),
+		cmocka_unit_test(test_backup_after_loss),
 		cmocka_unit_test(test_places_lost),
 		cmocka_unit_test(test_hanging),
 	};
