@@ -248,7 +248,7 @@ static int save_all_paths(struct backup *b, struct sherd_error *err)
 		backup_links_release(&b->links);
 		b->links = (struct links){0};
 		b->result = (struct sherd_backup_result){0};
-		bytes_clear(&b->root);
+		bytes_release(&b->root);
 		b->wanted_found = 0;
 		b->incomplete = false;
 		store_rely_anew(b->store);
