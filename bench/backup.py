@@ -113,6 +113,7 @@ MAKERS = {"linux": make_linux, "random": make_random, "million": make_million}
 
 class Restic:
     name = "restic"
+    round = 0
 
     def __init__(self, work):
         self.work = work / "restic"
@@ -130,7 +131,7 @@ class Restic:
             return run(["restic", "-q", "backup", str(tree)], self.env)
         if name == "check":
             return run(["restic", "-q", "check", "--read-data"], self.env)
-        return run(["restic", "-q", "restore", "latest", "--target", str(self.work / "back")], self.env)
+        return run(["restic", "-q", "restore", "latest", "--target", str(self.back())], self.env)
 
     def stored(self):
         return stored(self.repo)
@@ -138,11 +139,13 @@ class Restic:
     def before(self, name):
         pass
 
-    def back(self, tree):
-        return self.work / "back" / str(tree).lstrip("/")
+    def back(self):
+        return self.work.parent / f"back-restic-{self.round}"
 
 
 class Sherd:
+    round = 0
+
     def __init__(self, work, program, crypto):
         self.name = "sherd" if crypto == "auto" else f"sherd, {crypto}"
         self.work = work / "sherd"
@@ -171,13 +174,13 @@ class Sherd:
             return run([self.program, "-q", "backup", str(tree)], self.env)
         if name == "check":
             return run([self.program, "-q", "check", "--read", "all"], self.env)
-        return run([self.program, "-q", "restore", "latest", "--to", str(self.work / "back")], self.env)
+        return run([self.program, "-q", "restore", "latest", "--to", str(self.back())], self.env)
 
     def stored(self):
         return sum(stored(place) for place in self.places if place.exists())
 
-    def back(self, tree):
-        return self.work / "back" / str(tree).lstrip("/")
+    def back(self):
+        return self.work.parent / f"back-sherd-{self.round}"
 
 
 def same(tree, back):
@@ -191,6 +194,7 @@ def one_round(tools, data, work, steps, results):
     source = work / "tree"
     for tool in tools:
         tool.start()
+        tool.round += 1
     fresh = "change" in steps or not source.exists()
     if fresh:
         shutil.rmtree(source, ignore_errors=True)
@@ -207,8 +211,7 @@ def one_round(tools, data, work, steps, results):
             size = tool.stored() if step != "restore" else 0
             results.setdefault((step, tool.name), []).append((cpu, user, wall, peak, size))
             if step == "restore":
-                same(source, tool.back(source))
-                shutil.rmtree(tool.back(source))
+                same(source, tool.back() / str(source).lstrip("/"))
 
 
 def medians(rows):
@@ -266,7 +269,9 @@ def main():
             report(name, tools_now, steps, results)
             tools = [Restic(args.work)] if name != "million" else []
             results = {}
-        for left in ("tree", "sherd", "restic"):
+        # Not before: ext4 looks at every inode deleted in the last minutes before it gives a new one, and
+        # whoever restores after something was deleted pays for it (10 s of system time for this tree).
+        for left in ("tree", "sherd", "restic", *(path.name for path in args.work.glob("back-*"))):
             shutil.rmtree(args.work / left, ignore_errors=True)
 
 

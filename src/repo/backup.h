@@ -215,6 +215,7 @@ struct backup {
 	const struct sherd_repo_hooks *hooks; /* may be NULL */
 	const struct sherd_cancel *cancel;
 	struct sherd_backup_result result; /* as far as it has come */
+	uint64_t partial; /* read of the file at hand, which the result does not count yet */
 	const struct sherd_snapshot *parent;
 	struct backup_paths paths;
 	struct patterns *patterns; /* NULL: none */

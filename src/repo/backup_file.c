@@ -81,6 +81,7 @@ static void count(struct backup *b, const struct tree_entry *e)
 {
 	b->result.files++;
 	b->result.bytes += e->length;
+	b->partial = 0;
 }
 
 /* An entry whose content is blob ${item} of the batch, now or soon. */
@@ -204,6 +205,7 @@ static int read_once(struct backup *b, struct reading *g, struct sherd_error *er
 	wait_for_clock(b, &g->st);
 	g->is_small = small(b, &g->st);
 	g->got = 0;
+	b->partial = 0;
 	return g->is_small ? read_small(b, g, err) : read_large(b, g, err);
 }
 

@@ -70,7 +70,7 @@ static void tell(struct backup *b, const char *path)
 	state->bytes_new = totals.bytes_new;
 	if (b->scan)
 		backup_scan_result(b->scan, &state->files_total, &state->bytes_total);
-	health_progress_tell(&b->progress, b->result.bytes, false);
+	health_progress_tell(&b->progress, b->result.bytes + b->partial, false);
 	state->current = NULL;
 }
 
@@ -79,6 +79,7 @@ int backup_tell(struct backup *b, const char *name, uint64_t more, struct sherd_
 	struct health_progress *p = &b->progress;
 
 	b->result.bytes_read += more;
+	b->partial += more;
 	if (sherd_cancel_requested(b->cancel))
 		return err_set(err, SHERD_CANCELLED, "the backup was cancelled");
 	if (!b->progress_begun ||

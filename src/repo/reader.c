@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * reader.c - two caches. Opened groups, some dozens; and up to two payloads of whole packs, from
+ * reader.c - two caches. Opened groups, a dozen; and up to two payloads of whole packs, from
  * which groups are opened without asking a place. A group's blobs are verified one by one as they
  * are asked for; one that was verified is not verified again while its group is kept.
  *
@@ -20,7 +20,7 @@
 #include <base/intmath.h>
 #include <base/tasks.h>
 
-enum { groups_max = 24, slots_max = 2, page = 4096, whole_part = 8, asked_max = 64 };
+enum { groups_max = 12, slots_max = 2, page = 4096, whole_part = 8, asked_max = 64 };
 
 enum state { EMPTY, FILLING, READY };
 

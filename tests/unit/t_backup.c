@@ -19,6 +19,7 @@
 #include <cmocka.h>
 
 #include <base/alloc.h>
+#include <base/intmath.h>
 #include "ctlfix.h"
 #include "treecmp.h"
 #include "treefix.h"
@@ -89,6 +90,7 @@ struct bench {
 	struct sherd_repo_hooks hooks;
 	struct sherd_cancel cancel;
 	unsigned long told; /* calls of progress */
+	uint64_t partway;   /* most bytes that were done while no file was */
 	int answer;         /* of note() */
 };
 
@@ -107,6 +109,8 @@ static void take_progress(void *context, const struct sherd_repo_progress *progr
 
 	assert_true(!progress->files_total || progress->files_done <= progress->files_total);
 	b->told++;
+	if (!progress->files_done)
+		b->partway = INT_MAX_OF(b->partway, progress->bytes_done);
 }
 
 static void open_repo(struct bench *b)
@@ -509,6 +513,17 @@ static void cancelled_and_resumed(void **state)
 	assert_true(b->told >= 2);
 }
 
+static void a_large_file_is_told_of_in_parts(void **state)
+{
+	struct bench *b = *state;
+	const size_t size = 40u << 20;
+
+	random_file(b, "large", size);
+	b->hooks.progress = take_progress;
+	assert_int_equal(save(b).files, 1);
+	assert_true(b->partway >= size / 2 && b->partway <= size);
+}
+
 /* --- what is asked for --- */
 
 static void excludes(void **state)
@@ -785,6 +800,7 @@ int main(void)
 		TEST(changing_files_are_read_twice),
 		TEST(a_note_stops_the_work),
 		TEST(cancelled_and_resumed),
+		TEST(a_large_file_is_told_of_in_parts),
 		TEST(excludes),
 		TEST(an_absolute_pattern_means_that_path),
 		TEST(caches_and_marked_folders),
