@@ -187,6 +187,26 @@ first_id()
 	fi
 }
 
+@test "backup: the pool's own places are left out; --one-file-system stays on one" {
+	new_pool 2 3
+	some_files data
+	mkdir data/other
+	echo below >data/other/file
+	exits 0 sherd backup .. --exclude "$HOME" # its places are ../p1 ...
+	exits 0 sherd ls -R latest
+	[[ "$output" == *'data/a b'* ]]
+	[ -z "$(grep -E 'sherd-place|packs|heads' <<<"$output")" ]
+	[ -d ../p1/packs ] && [ -f ../p1/sherd-place ]
+	unshare -rm mount -t tmpfs none data/other 2>/dev/null || skip 'no mounts in a user namespace here'
+	mounted='mount -t tmpfs none data/other && echo above >data/other/mounted && exec sherd -q backup data'
+	exits 0 unshare -rm sh -c "$mounted"
+	exits 0 sherd ls -R latest
+	[[ "$output" == *other/mounted* ]]
+	exits 0 unshare -rm sh -c "$mounted --one-file-system"
+	exits 0 sherd ls -R latest
+	[[ "$output" != *mounted* && "$output" != *other/file* && "$output" == *data/other* ]]
+}
+
 @test "restore: what is there stays, --overwrite, --delete, --in-place, includes" {
 	new_pool 1 2
 	some_files data
