@@ -67,27 +67,36 @@ static enum sherd_place_state judge(const struct seat *seat, struct sherd_place_
 	return set_why(info, SHERD_PLACE_ONLINE, "");
 }
 
-/* Ask for its round trip and its space, now. */
-static void probe(struct sherd_pool *pool, struct seat *seat)
+static void take_probe(struct seat *seat, const struct call_end *end)
 {
-	struct place *place = member_place(seat->member);
-	struct calls *calls;
-	struct call_end end;
 	struct place_space space;
 
-	if (!place || calls_new(pool->env, &calls, NULL) != 0)
+	if (end->code && end->code != SHERD_NOTFOUND) {
+		seat->answered = false;
+		seat->code = end->code;
+		memcpy(seat->why, end->error.message, ASK_WHY_SIZE);
+		seat->why[ASK_WHY_SIZE - 1] = '\0';
+	} else if (place_space(member_place(seat->member), &space, NULL) == 0) {
+		/* It has answered a moment ago: this is not asked of one that hangs. */
+		seat->total = space.total;
+		seat->free = space.free;
+	}
+}
+
+/* Ask for their round trips and their space, now: all at once, so that those that hang cost one
+ * deadline together. */
+static void probe_all(struct sherd_pool *pool, size_t count)
+{
+	struct calls *calls;
+	struct call_end end;
+
+	if (calls_new(pool->env, &calls, NULL) != 0)
 		return;
-	if (calls_stat(calls, seat->member, 0, "sherd-place", NULL) == 0 &&
-		calls_next(calls, UINT64_MAX, &end, NULL) == 0) {
-		if (end.code && end.code != SHERD_NOTFOUND) {
-			seat->answered = false;
-			seat->code = end.code;
-			memcpy(seat->why, end.error.message, ASK_WHY_SIZE);
-			seat->why[ASK_WHY_SIZE - 1] = '\0';
-		} else if (place_space(place, &space, NULL) == 0) {
-			seat->total = space.total;
-			seat->free = space.free;
-		}
+	for (size_t i = 0; i < count; i++)
+		if (member_place(pool->seats[i]->member))
+			(void)calls_stat(calls, pool->seats[i]->member, i, "sherd-place", NULL);
+	while (calls_open(calls) > 0 && calls_next(calls, UINT64_MAX, &end, NULL) == 0) {
+		take_probe(pool->seats[end.tag], &end);
 		call_end_release(&end);
 	}
 	calls_free(calls);
@@ -129,8 +138,8 @@ const struct sherd_place_info *sherd_pool_places(
 
 	if (!infos)
 		return NULL;
-	for (size_t i = 0; ask && i < count; i++)
-		probe(pool, pool->seats[i]);
+	if (ask)
+		probe_all(pool, count);
 	seats_count(pool);
 	for (size_t i = 0; i < count; i++)
 		fill_place(pool, pool->seats[i], &infos[i]);

@@ -477,7 +477,9 @@ static void test_threads(void **state)
 	struct ctlfix *f = *state;
 	struct sherd_pool *a = ctlfix_make(f, "a", 3);
 	struct sherd_pool_options options = ctlfix_options(f, "a");
+	const struct sherd_place_info *list;
 	struct sherd_error err;
+	size_t count;
 
 	sherd_pool_free(a);
 	options.inline_calls = 0;
@@ -491,6 +493,10 @@ static void test_threads(void **state)
 	assert_int_equal(sherd_pool_open(&options, &a, &err), 0);
 	assert_int_equal(sherd_pool_fresh(a), 1);
 	assert_int_equal(ctlfix_place(a, "p1")->state, SHERD_PLACE_SLOW);
+	list = sherd_pool_places(a, 1, &count); /* asks again, and comes back */
+	assert_int_equal(count, 3);
+	assert_int_equal(list[0].state, SHERD_PLACE_ONLINE);
+	assert_int_not_equal(list[1].state, SHERD_PLACE_ONLINE);
 	assert_int_equal(ctlfix_publish(a, "two"), 2);
 	ctlfix_mend(f);
 	sherd_pool_free(a);
