@@ -246,7 +246,6 @@ static int save_all_paths(struct backup *b, struct sherd_error *err)
 		looks++) {
 		log_warn("packs that were relied on are lost: what was in them is saved once more");
 		backup_links_release(&b->links);
-		b->links = (struct links){0};
 		b->result = (struct sherd_backup_result){0};
 		bytes_release(&b->root);
 		b->wanted_found = 0;
